@@ -1,0 +1,12 @@
+# METADATA
+# title: The active organization
+# description: Which organization the session acts in, and whether it may act at all.
+package postern.organization
+
+# METADATA
+# description: The organization's id. Undefined for a personal session.
+id := input.session.org.id
+
+# METADATA
+# description: Whether the model has suspended the organization. It then grants nothing.
+suspended if data.model.organizations[id].suspended == true

@@ -1,0 +1,88 @@
+# METADATA
+# title: Permissions
+# description: |
+#   Where a permission comes from, and what stands in its way. The token grants what it
+#   lists. The model's roles add system permissions (org:sys_*), which tokens never
+#   carry, and the others only where settings.permission_source says roles or both.
+package postern.permission
+
+import data.postern.membership
+import data.postern.plan
+
+# METADATA
+# description: Whether the token or the member's role brings the permission.
+brought(permission) if {
+	_source in {"token", "both"}
+	permission in input.session.org.permissions
+}
+
+brought(permission) if {
+	_source in {"roles", "both"}
+	permission in _of_role
+}
+
+brought(permission) if {
+	system(permission)
+	permission in _of_role
+}
+
+# The token is as good a source of system permissions as of others.
+brought(permission) if {
+	system(permission)
+	permission in input.session.org.permissions
+}
+
+# METADATA
+# description: Whether a permission is one of those that rule the organization itself.
+system(permission) if startswith(permission, "org:sys_")
+
+# METADATA
+# description: |
+#   The feature that a permission hangs on: the catalogue's word, else the middle of
+#   org:<feature>:<action>. System permissions hang on none.
+feature(permission) := name if {
+	name := data.model.permissions[permission].feature
+}
+
+else := parts[1] if {
+	not system(permission)
+	parts := split(permission, ":")
+	count(parts) == 3
+	parts[0] == "org"
+}
+
+# METADATA
+# description: Whether the organization's plan stands in the way of a permission.
+gated(permission) if {
+	hangs_on := feature(permission)
+	not plan.allows_feature(hangs_on)
+}
+
+# METADATA
+# description: The roles that bring a permission by the model, sorted.
+roles_with(permission) := sort([role |
+	some role, _ in data.model.roles
+	permission in _permissions_of(role)
+])
+
+# METADATA
+# description: All that the token lists and the member's role brings, granted or not.
+candidates := {p | some p in input.session.org.permissions} | _of_role
+
+default _source := "token"
+
+_source := data.model.settings.permission_source
+
+default _of_role := set()
+
+_of_role := _permissions_of(membership.role)
+
+# A role has its own permissions and those of every role it includes, at any depth.
+_permissions_of(role) := {permission |
+	some included in graph.reachable(_includes, {role})
+	some permission in data.model.roles[included].permissions
+}
+
+_includes := {role: object.get(definition, "includes", []) |
+	some role, definition in data.model.roles
+}

@@ -1,0 +1,222 @@
+# METADATA
+# title: Reasons
+# description: |
+#   Why a member of a requirement is not held, one reason each, the nearest cause
+#   first. A reason never grants anything: what is held is decided in postern.has.
+package postern.reason
+
+import data.postern.membership
+import data.postern.name
+import data.postern.organization
+import data.postern.permission
+import data.postern.plan
+import data.postern.roleset
+
+# METADATA
+# description: Why the session does not hold what a requirement's member asks for.
+why("role", asked) := _role(name.role(asked)) if is_string(asked)
+
+why("permission", asked) := _permission(name.permission(asked)) if is_string(asked)
+
+why("feature", asked) := _feature(name.scoped(asked).id) if is_string(asked)
+
+why("plan", asked) := _plan(name.scoped(asked).id) if is_string(asked)
+
+why("reverification", asked) := _reverification(asked)
+
+why(member, asked) := {
+	"code": _codes[member],
+	"message": sprintf("a %s is asked for by its name, a string", [member]),
+} if {
+	not is_string(asked)
+}
+
+_codes := {
+	"role": "role_required",
+	"permission": "permission_not_granted",
+	"feature": "feature_required",
+	"plan": "plan_required",
+}
+
+_role(asked) := _no_standing("role", asked) if not membership.stands
+
+else := _other_role(asked)
+
+_permission(asked) := _no_standing("permission", asked) if not membership.stands
+
+else := _gated(asked) if permission.gated(asked)
+
+else := _not_brought(asked)
+
+_feature(asked) := _suspended if organization.suspended
+
+else := _feature_gated(asked) if {
+	asked in input.session.features.org
+	not plan.allows_feature(asked)
+}
+
+else := {
+	"code": "feature_required",
+	"feature": asked,
+	"message": sprintf("the session has no feature %s; %s", [asked, _listed("plans with it", plan.with_feature(asked))]),
+}
+
+_plan(asked) := _suspended if organization.suspended
+
+else := _other_plan(asked)
+
+# Roles and permissions need a membership that counts; the others do not.
+_no_standing(member, asked) := {
+	"code": "organization_required",
+	member: asked,
+	"message": sprintf("a %s is held in an organization, and the session has none active", [member]),
+} if {
+	not organization.id
+}
+
+else := _suspended if organization.suspended
+
+else := {
+	"code": "role_not_in_role_set",
+	"organization": organization.id,
+	"role": membership.role,
+	"role_set": roleset.name,
+	"message": sprintf("role set %s of %s does not hold %s; %s", [
+		roleset.name,
+		organization.id,
+		membership.role,
+		_listed("role sets with it", roleset.with_role(membership.role)),
+	]),
+} if {
+	membership.role
+	roleset.name
+}
+
+else := {
+	"code": "role_not_in_role_set",
+	"organization": organization.id,
+	"message": sprintf("%s has no role set that holds the session's role", [organization.id]),
+}
+
+_suspended := {
+	"code": "organization_suspended",
+	"organization": organization.id,
+	"message": sprintf("%s is suspended and grants nothing", [organization.id]),
+}
+
+_other_role(asked) := {
+	"code": "role_required",
+	"role": asked,
+	"message": sprintf("the session's role in %s is %s, not %s", [organization.id, membership.role, asked]),
+} if {
+	membership.role
+}
+
+else := {
+	"code": "role_required",
+	"role": asked,
+	"message": sprintf("the session states no role in %s", [organization.id]),
+}
+
+_gated(asked) := object.union(_missing_feature(permission.feature(asked)), {
+	"code": "permission_gated_by_feature",
+	"permission": asked,
+})
+
+_not_brought(asked) := {
+	"code": "permission_not_granted",
+	"permission": asked,
+	"message": sprintf("%s in %s does not bring %s; %s", [
+		membership.role,
+		organization.id,
+		asked,
+		_listed("roles with it", permission.roles_with(asked)),
+	]),
+} if {
+	data.model.roles
+	membership.role
+}
+
+else := {
+	"code": "permission_not_granted",
+	"permission": asked,
+	"message": sprintf("the session in %s does not list %s", [organization.id, asked]),
+}
+
+_feature_gated(asked) := object.union(_missing_feature(asked), {"code": "feature_required"})
+
+_other_plan(asked) := {
+	"code": "plan_required",
+	"plan": asked,
+	"message": sprintf("the session is on plan %s, not %s", [plan.name, asked]),
+} if {
+	plan.name
+}
+
+else := {
+	"code": "plan_required",
+	"plan": asked,
+	"message": sprintf("the session states no plan; %s is asked for", [asked]),
+}
+
+_reverification(asked) := {
+	"code": "reverification_required",
+	"reverification": asked,
+	"message": sprintf("the session's factors must be verified again to meet %s", [asked]),
+} if {
+	is_string(asked)
+}
+
+else := {
+	"code": "reverification_required",
+	"reverification": asked.level,
+	"message": sprintf(
+		"the session's factors must be verified again: %s within %v minutes",
+		[asked.level, asked.afterMinutes],
+	),
+} if {
+	is_string(asked.level)
+}
+
+else := {
+	"code": "reverification_required",
+	"message": "a reverification is asked for by a preset's name, or by level and afterMinutes",
+}
+
+# Which plan it is that lacks a feature, or that the token's own list does.
+_missing_feature(feature) := {
+	"feature": feature,
+	"plan": lacking,
+	"message": sprintf("%s is on plan %s, which has no feature %s; %s", [
+		_name,
+		lacking,
+		feature,
+		_listed("plans with it", plan.with_feature(feature)),
+	]),
+} if {
+	lacking := plan.without(feature)
+}
+
+else := {
+	"feature": feature,
+	"message": sprintf("the token of %s does not list feature %s", [_name, feature]),
+} if {
+	is_array(input.session.features.org)
+}
+
+else := {
+	"feature": feature,
+	"message": sprintf("no plan of %s is known; %s", [
+		_name,
+		_listed(sprintf("plans with feature %s", [feature]), plan.with_feature(feature)),
+	]),
+}
+
+# Features may be stated for an organization that is not active, and so has no name.
+_name := id if id := organization.id
+
+else := "the organization"
+
+_listed(label, names) := sprintf("%s: %s", [label, concat(", ", names)]) if count(names) > 0
+
+else := sprintf("%s: none in the model", [label])
