@@ -1,0 +1,207 @@
+// Package bundle reads OPA bundles, from a directory, a .tar.gz archive or an embedded
+// file system, and checks all that can be checked before they are compiled. OPA's own
+// readers accept an archive with a bad checksum, links, duplicates and `..`, allocate
+// what a tar header promises, skip directories that they cannot read, and find nothing
+// in a missing one; here every doubt refuses the bundle and names the file. What the
+// parts of a bundle mean is OPA's: its parser, its roots, its layout of data.
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/sidecar/model"
+)
+
+// A Bundle is the checked content of one or several sources. It is shared between
+// requests: it must not be changed.
+type Bundle struct {
+	// Revision is the manifest's, else the first 12 hex digits of the source's digest;
+	// those of several sources are joined with commas. It is printable ASCII.
+	Revision string
+	// Digest is [Digest] of the sources.
+	Digest string
+	// Files are what was read, in the order of sources and paths. Ignored files are not
+	// among them.
+	Files []File
+	// Modules are the Rego files by path, with their annotations. Tests are those named
+	// _test.rego, which take no part in serving.
+	Modules map[string]*ast.Module
+	Tests   map[string]*ast.Module
+	// Data are the base documents of all sources, with numbers as json.Number. It is not
+	// nil.
+	Data        map[string]any
+	Entrypoints Entrypoints
+	// Model is data.model, nil where there is none.
+	Model *model.Model
+	// Warnings say what was ignored and what is probably not meant, with file and cause.
+	Warnings []string
+}
+
+// A File is one file of a bundle. Path is its slash path in the bundle, behind the
+// source and a slash where there are several sources. Size is in bytes.
+type File struct {
+	Path string
+	Size int
+}
+
+// Entrypoints are the rules, as slash paths below data, that a bundle puts in the place
+// of the library's. An empty one replaces nothing.
+type Entrypoints struct {
+	Check    string
+	Route    string
+	Evaluate string
+	Search   Search
+}
+
+// Search is the entrypoints of the three searches.
+type Search struct {
+	Subject  string
+	Resource string
+	Action   string
+}
+
+// Load reads and checks the bundle in the sources: paths of directories or .tar.gz
+// archives. The roots of several sources must be disjoint. Its errors name the file
+// and the cause, all that is wrong with the content at once.
+func Load(ctx context.Context, limits Limits, sources ...string) (*Bundle, error) {
+	trees, err := readAll(ctx, limits, sources)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(ctx, limits, trees)
+}
+
+// FromFS reads and checks the bundle in a file system such as an embedded one, within
+// [DefaultLimits].
+func FromFS(fsys fs.FS) (*Bundle, error) {
+	limits := DefaultLimits()
+	t, err := readFS(limits, fsys)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(context.Background(), limits, []*tree{t})
+}
+
+// Digest is "sha256:" and the hex digest of what [Load] would read from the sources. It
+// reads the bytes and parses nothing, so it tells cheaply whether anything changed. A
+// directory and an archive of the same files have the same digest.
+func Digest(ctx context.Context, limits Limits, sources ...string) (string, error) {
+	trees, err := readAll(ctx, limits, sources)
+	if err != nil {
+		return "", err
+	}
+	return digest(trees), nil
+}
+
+// readAll reads every source and labels their files where there are several.
+func readAll(ctx context.Context, limits Limits, sources []string) ([]*tree, error) {
+	if len(sources) == 0 {
+		return nil, errors.New("no bundle source is given")
+	}
+	trees := make([]*tree, len(sources))
+	for i, source := range sources {
+		t, err := readSource(ctx, limits, source)
+		if err != nil {
+			return nil, fmt.Errorf("bundle %q: %w", source, err)
+		}
+		if len(sources) > 1 {
+			t.label = strings.TrimSuffix(source, "/") + "/"
+		}
+		trees[i] = t
+	}
+	return trees, nil
+}
+
+// assemble parses and checks the files of all sources, and merges them.
+func assemble(ctx context.Context, limits Limits, trees []*tree) (*Bundle, error) {
+	b := &Bundle{Digest: digest(trees), Data: map[string]any{}, Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{}}
+	var parts []*part
+	var mistakes []error
+	for _, t := range trees {
+		p, err := parse(ctx, limits, t)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		parts = append(parts, p)
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	if err := disjoint(parts); err != nil {
+		return nil, err
+	}
+	if err := b.merge(parts); err != nil {
+		return nil, err
+	}
+	if err := checkModules(b.Modules, b.Data); err != nil {
+		return nil, err
+	}
+	if err := b.readModel(parts); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// merge puts the parts together. Their roots are disjoint by now, so no two of them
+// write to the same place.
+func (b *Bundle) merge(parts []*part) error {
+	revisions := make([]string, len(parts))
+	for i, p := range parts {
+		revisions[i] = p.manifest.revision
+		b.Files = append(b.Files, p.tree.list()...)
+		b.Warnings = append(b.Warnings, p.warnings...)
+		maps.Copy(b.Modules, p.modules)
+		maps.Copy(b.Tests, p.tests)
+		if where, err := insert(b.Data, p.data); err != nil {
+			return fmt.Errorf("%s: data at %s: %w", strings.TrimSuffix(p.tree.label, "/"), quote(strings.Join(where, "/")), err)
+		}
+		if err := b.Entrypoints.add(p.manifest.entrypoints); err != nil {
+			return fmt.Errorf("%s: %w", p.tree.label+manifestName, err)
+		}
+	}
+	b.Revision = strings.Join(revisions, ",")
+	return nil
+}
+
+// readModel checks data.model, if there is one.
+func (b *Bundle) readModel(parts []*part) error {
+	document, ok := b.Data["model"]
+	if !ok {
+		return nil
+	}
+	m, err := model.Parse(document, locator(parts, "model"))
+	if err != nil {
+		return err
+	}
+	b.Model = m
+	for _, w := range m.Warnings {
+		b.Warnings = append(b.Warnings, w.Error())
+	}
+	return nil
+}
+
+// disjoint refuses several sources that claim one path, as OPA does with several
+// bundles. A source without roots claims everything.
+func disjoint(parts []*part) error {
+	for i, p := range parts {
+		for _, q := range parts[:i] {
+			for _, r := range p.manifest.roots {
+				at := slices.IndexFunc(q.manifest.roots, func(s string) bool { return overlap(r, s) })
+				if at >= 0 {
+					return fmt.Errorf("%s and %s both have the root %q or one below it (%q): several bundles need a %s each, with roots that differ",
+						strings.TrimSuffix(q.tree.label, "/"), strings.TrimSuffix(p.tree.label, "/"), q.manifest.roots[at], r, manifestName)
+				}
+			}
+		}
+	}
+	return nil
+}
