@@ -1,0 +1,249 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate checks c as [Load] does, for a Config that was made otherwise. The error
+// joins every mistake.
+func (c *Config) Validate() error {
+	r := &report{}
+	c.check(r)
+	return r.err()
+}
+
+// check adds every mistake of c to r, but for what follows from those in r already.
+func (c *Config) check(r *report) {
+	k := checker{c, r}
+	k.listeners()
+	k.bundles()
+	k.issuers()
+	k.doors()
+	k.clients()
+	k.policy()
+	k.bounds()
+	k.optional("public_url", c.PublicURL, checkPublicURL)
+	k.optional("sign_in_url", c.SignInURL, checkSecureURL)
+	k.optional("decision_log", c.DecisionLog, checkPath)
+	k.must("identity_headers.prefix", checkHeaderPrefix(c.IdentityHeaders.Prefix))
+}
+
+// A checker judges a Config that was read.
+type checker struct {
+	*Config
+	*report
+}
+
+// wrong notes a mistake at key, placed where the key or what holds it was set.
+func (k checker) wrong(key, format string, args ...any) {
+	if !k.blames(key) {
+		k.add(k.placeOf(key), key, format, args...)
+	}
+}
+
+// lacks notes that key is missing, unless a mistake says why.
+func (k checker) lacks(key, format string, args ...any) {
+	if !slices.Contains(k.misspelt, key) {
+		k.wrong(key, format, args...)
+	}
+}
+
+// must notes err, unless it is nil, as a mistake at key.
+func (k checker) must(key string, err error) {
+	if err != nil {
+		k.wrong(key, "%v", err)
+	}
+}
+
+// optional checks a value that may be empty.
+func (k checker) optional(key, value string, check func(string) error) {
+	if value != "" {
+		k.must(key, check(value))
+	}
+}
+
+// placeOf is where key was set, or the nearest thing that holds it.
+func (c *Config) placeOf(key string) place {
+	for {
+		if at, ok := c.places[key]; ok {
+			return at
+		}
+		cut := strings.LastIndexAny(key, ".[")
+		if cut < 0 {
+			return place{}
+		}
+		key = key[:cut]
+	}
+}
+
+func (k checker) listeners() {
+	named := []struct {
+		key    string
+		listen Address
+		tls    TLS
+	}{{"http", k.HTTP.Listen, k.HTTP.TLS}, {"grpc", k.GRPC.Listen, k.GRPC.TLS}, {"admin", k.Admin.Listen, k.Admin.TLS}}
+	for i, l := range named {
+		if l.listen.Network != "tcp" && l.listen.Network != "unix" {
+			k.wrong(join(l.key, "listen"), "is no address")
+		}
+		for _, other := range named[:i] {
+			if l.listen.collides(other.listen) && !k.blames(join(other.key, "listen")) {
+				// The blame goes to what was said: two defaults never collide.
+				at, than := join(l.key, "listen"), join(other.key, "listen")
+				if k.placeOf(at) == (place{}) {
+					at, than = than, at
+				}
+				k.wrong(at, "%s cannot be listened to beside %s", l.listen, than)
+			}
+		}
+		k.tls(join(l.key, "tls"), l.tls)
+	}
+}
+
+func (k checker) tls(key string, t TLS) {
+	k.optional(join(key, "cert"), t.Cert, checkPath)
+	k.optional(join(key, "key"), t.Key, checkPath)
+	k.optional(join(key, "client_ca"), t.ClientCA, checkPath)
+	switch {
+	case t.Cert != "" && t.Key == "":
+		k.lacks(join(key, "key"), "is missing beside cert")
+	case t.Key != "" && t.Cert == "":
+		k.lacks(join(key, "cert"), "is missing beside key")
+	case t.Cert == "" && (t.ClientCA != "" || len(t.ClientSANs) > 0):
+		k.lacks(join(key, "cert"), "is missing: clients are asked for certificates only with TLS")
+	}
+	if len(t.ClientSANs) > 0 && t.ClientCA == "" {
+		k.lacks(join(key, "client_ca"), "is missing beside client_sans")
+	}
+	k.unique(join(key, "client_sans"), t.ClientSANs, checkName)
+}
+
+func (k checker) bundles() {
+	if len(k.Bundles) == 0 {
+		k.lacks("bundles", "none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")
+	}
+	seen := map[string]bool{}
+	for i, b := range k.Bundles {
+		key := index("bundles", i)
+		if (b.Path == "") == (b.URL == "") {
+			k.wrong(key, "needs exactly one of path and url")
+			continue
+		}
+		k.optional(join(key, "path"), b.Path, checkPath)
+		k.optional(join(key, "url"), b.URL, checkBundleURL)
+		source := b.URL
+		if b.Path != "" {
+			source = filepath.Clean(b.Path)
+		}
+		if seen[source] {
+			k.wrong(key, "%s is given twice", show(source))
+		}
+		seen[source] = true
+	}
+}
+
+func (k checker) doors() {
+	d := k.Doors
+	if !d.Check && !d.ExtAuthz && !d.ForwardAuth && !d.AuthRequest && !d.AuthZEN && !d.OPA {
+		k.wrong("doors", "every door is closed: nothing would be answered")
+	}
+	if k.Clients != (Clients{}) {
+		return
+	}
+	for _, door := range []struct {
+		key  string
+		open bool
+	}{{"doors.authzen", d.AuthZEN}, {"doors.opa", d.OPA}} {
+		if door.open {
+			k.wrong(door.key, "answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}")
+		}
+	}
+}
+
+func (k checker) clients() {
+	c, said := k.Clients, 0
+	for _, is := range []bool{c.TokensFile != "", c.MTLS, c.Anonymous != ""} {
+		if is {
+			said++
+		}
+	}
+	if said > 1 {
+		k.wrong("clients", "needs exactly one of tokens_file, mtls and anonymous")
+	}
+	k.optional("clients.tokens_file", c.TokensFile, checkPath)
+	if c.Anonymous != "" && c.Anonymous != "loopback" {
+		k.wrong("clients.anonymous", "%s is not supported: only loopback is", show(c.Anonymous))
+	}
+	if c.MTLS && k.HTTP.TLS.ClientCA == "" {
+		k.wrong("clients.mtls", "needs http.tls.client_ca")
+	}
+}
+
+// gatedBuiltins are the refused functions that policy.builtins can give back.
+var gatedBuiltins = []string{"io.jwt.decode_verify", "time.now_ns"}
+
+func (k checker) policy() {
+	k.unique("policy.builtins", k.Policy.Builtins, func(name string) error {
+		if slices.Contains(gatedBuiltins, name) {
+			return nil
+		}
+		return fmt.Errorf("%s cannot be allowed; only %s can%s", show(name), strings.Join(gatedBuiltins, " and "), suggestion(name, gatedBuiltins))
+	})
+	if k.Policy.Deadline <= 0 {
+		k.wrong("policy.deadline", "must be more than 0")
+	}
+	e := k.Entrypoints
+	k.optional("entrypoints.check", e.Check, checkEntrypoint)
+	k.optional("entrypoints.route", e.Route, checkEntrypoint)
+	k.optional("entrypoints.evaluate", e.Evaluate, checkEntrypoint)
+	k.optional("entrypoints.search.subject", e.Search.Subject, checkEntrypoint)
+	k.optional("entrypoints.search.resource", e.Search.Resource, checkEntrypoint)
+	k.optional("entrypoints.search.action", e.Search.Action, checkEntrypoint)
+}
+
+// bounds checks what is a number, against limits that only a slip of the pen crosses.
+func (k checker) bounds() {
+	for _, b := range []struct {
+		key            string
+		value, low, to int64
+		show           func(int64) string
+	}{
+		{"limits.token", int64(k.Limits.Token), 256, int64(MiB), asBytes},
+		{"limits.header", int64(k.Limits.Header), int64(KiB), int64(MiB), asBytes},
+		{"limits.body", int64(k.Limits.Body), 256, int64(64 * MiB), asBytes},
+		{"limits.batch", int64(k.Limits.Batch), 1, 10_000, asCount},
+		{"limits.concurrency", int64(k.Limits.Concurrency), 1, 1_000_000, asCount},
+		{"cache.tokens", int64(k.Cache.Tokens), 0, int64(1024 * GiB), asBytes},
+		{"cache.decisions", int64(k.Cache.Decisions), 0, int64(1024 * GiB), asBytes},
+		{"watch.settle", int64(k.Watch.Settle), int64(time.Millisecond), int64(time.Minute), asDuration},
+		{"watch.poll", int64(k.Watch.Poll), int64(100 * time.Millisecond), int64(24 * time.Hour), asDuration},
+	} {
+		if b.value < b.low || b.value > b.to {
+			k.wrong(b.key, "%s is not from %s to %s", b.show(b.value), b.show(b.low), b.show(b.to))
+		}
+	}
+	if k.Limits.Token > k.Limits.Header && !k.blames("limits.header") {
+		k.wrong("limits.token", "%s cannot arrive in limits.header, %s", k.Limits.Token, k.Limits.Header)
+	}
+}
+
+func asBytes(n int64) string    { return Size(n).String() }
+func asCount(n int64) string    { return fmt.Sprint(n) }
+func asDuration(n int64) string { return time.Duration(n).String() }
+
+// unique checks each of values, at its own key, and that none is there twice.
+func (k checker) unique(key string, values []string, check func(string) error) {
+	for i, v := range values {
+		at := index(key, i)
+		switch err := check(v); {
+		case err != nil:
+			k.wrong(at, "%v", err)
+		case slices.Contains(values[:i], v):
+			k.wrong(at, "%s is given twice", show(v))
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// Each line is added to a file that is good without it.
+func TestLoad_checks(t *testing.T) {
+	f := func(line string, want ...string) {
+		t.Helper()
+		_, err := load(t, minimalFile+line+"\n", nil, nil)
+		for i := range want {
+			want[i] = "postern.yaml:6:" + want[i]
+		}
+		wantMistakes(t, err, want...)
+	}
+	f("http: {listen: '127.0.0.1:9191'}", "16: http.listen: 127.0.0.1:9191 cannot be listened to beside grpc.listen")
+	f("admin: {listen: ':8181'}", "17: admin.listen: :8181 cannot be listened to beside http.listen")
+	f("admin: {listen: 'localhost:9191'}", "17: admin.listen: localhost:9191 cannot be listened to beside grpc.listen")
+	f("admin: {listen: '127.0.0.1:0'}")
+	f("public_url: ftp://x.example", `13: public_url: "ftp://x.example" has the wrong scheme: want https, http`)
+	f("public_url: /x", `13: public_url: "/x" is no absolute URL`)
+	f("public_url: 'https://x.example?a=b'", `13: public_url: "https://x.example?…" must not have a query`)
+	f("public_url: 'https://x.example/#a'", `13: public_url: "https://x.example/#a" must not have a fragment`)
+	f("public_url: 'https://x.example:0'", `13: public_url: port "0" is not from 1 to 65535`)
+	f("public_url: 'https://u:p@x.example'", `13: public_url: "https://…@x.example" must not carry a user or a password`)
+	f("doors: {check: false, ext_authz: false, forward_auth: false, auth_request: false}", "8: doors: every door is closed: nothing would be answered")
+	f("policy: {builtins: [http.send]}", `21: policy.builtins[0]: "http.send" cannot be allowed; only io.jwt.decode_verify and time.now_ns can`)
+	f("policy: {builtins: [time.now]}", `21: policy.builtins[0]: "time.now" cannot be allowed; only io.jwt.decode_verify and time.now_ns can; did you mean time.now_ns?`)
+	f("policy: {builtins: [time.now_ns, time.now_ns]}", `34: policy.builtins[1]: "time.now_ns" is given twice`)
+	f("policy: {deadline: 0s}", "20: policy.deadline: must be more than 0")
+	f("policy: {deadline: -5s}", `20: policy.deadline: "-5s" is no duration: want one such as 100ms, 5s or 1m30s`)
+	f("entrypoints: {check: data.a.b}", `22: entrypoints.check: "data.a.b" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
+	f("entrypoints: {check: /a/b}", `22: entrypoints.check: "/a/b" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
+	f("limits: {token: 255}", "17: limits.token: 255 is not from 256 to 1MiB")
+	f("limits: {header: 2MiB}", "18: limits.header: 2MiB is not from 1KiB to 1MiB")
+	f("limits: {header: 4KiB}", "9: limits.token: 8KiB cannot arrive in limits.header, 4KiB")
+	f("limits: {body: 0}", "16: limits.body: 0 is not from 256 to 64MiB")
+	f("limits: {batch: 0}", "17: limits.batch: 0 is not from 1 to 10000")
+	f("limits: {concurrency: 0}", "23: limits.concurrency: 0 is not from 1 to 1000000")
+	f("cache: {tokens: 2000GiB}", "17: cache.tokens: 2000GiB is not from 0 to 1024GiB")
+	f("watch: {settle: 0s}", "17: watch.settle: 0s is not from 1ms to 1m0s")
+	f("watch: {poll: 1ms}", "15: watch.poll: 1ms is not from 100ms to 24h0m0s")
+	f("decision_log: https://log.example", `15: decision_log: "https://log.example" is a URL: a path is wanted`)
+}
+
+func TestLoad_bundles(t *testing.T) {
+	f := func(bundles string, want ...string) {
+		t.Helper()
+		_, err := load(t, strings.Replace(minimalFile, "[{path: b}]", bundles, 1), nil, nil)
+		for i := range want {
+			want[i] = "postern.yaml:1:" + want[i]
+		}
+		wantMistakes(t, err, want...)
+	}
+	f("[]", "10: bundles: none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")
+	f("[{}]", "11: bundles[0]: needs exactly one of path and url")
+	f("[{path: a}, {path: ./a/}]", `22: bundles[1]: "a" is given twice`)
+	f("[{path: 's3://x/y'}]", `18: bundles[0].path: "s3://x/y" is a URL: a path is wanted`)
+	f("[{url: 's3://x/y'}]", "17: bundles[0].url: this build cannot do it yet: bundles from a URL")
+}
+
+// Each line replaces the issuer's authorized parties, or is added to it.
+func TestLoad_issuerChecks(t *testing.T) {
+	f := func(old, replacement string, want ...string) {
+		t.Helper()
+		file := strings.Replace(minimalFile, old, replacement, 1)
+		if file == minimalFile {
+			t.Fatalf("%q is not in the file", old)
+		}
+		_, err := load(t, file, nil, nil)
+		for i := range want {
+			want[i] = "postern.yaml:" + want[i]
+		}
+		wantMistakes(t, err, want...)
+	}
+	f("issuer: https://i.example", "cookie: c", "3:3: issuers[0].issuer: is missing: say the exact iss of its tokens")
+	f("issuer: https://i.example", "issuer: 'a b'", `3:11: issuers[0].issuer: "a b" has spaces or control characters`)
+	f("issuer: https://i.example", "issuer: sk_live_secret", "3:11: issuers[0].issuer: is a secret: want the iss of its tokens, such as https://clerk.example.com")
+	f("issuer: https://i.example", "issuer: https://", `3:11: issuers[0].issuer: "https://" is no absolute URL`)
+	f("issuer: https://i.example", "issuer: accounts")
+	f("  jwks: k.json\n", "", "3:3: issuers[0].jwks: is missing, and so is public_key: an issuer needs one of them")
+	f("  jwks: k.json\n", "  jwk: k.json\n", "4:3: issuers[0].jwk: unknown key; did you mean jwks?")
+	f("jwks: k.json", "jwks: http://i.example/jwks", `4:9: issuers[0].jwks: "http://i.example/jwks" must be https: http is for loopback only`)
+	f("jwks: k.json", "jwks: http://localhost:8080/jwks")
+	f("jwks: k.json", "jwks: 'http://[::1]:8080/jwks'")
+	f("jwks: k.json", "jwks: ftp://i.example/jwks", `4:9: issuers[0].jwks: "ftp://i.example/jwks" has the wrong scheme: want https, http`)
+	f("jwks: k.json", "jwks: 'https://u:hunter2@i.example/jwks'", `4:9: issuers[0].jwks: "https://…@i.example/jwks" must not carry a user or a password`)
+	f("jwks: k.json", "jwks: 'file:///k.json'", `4:9: issuers[0].jwks: "file:///k.json" is no absolute URL`)
+	f("jwks: k.json", "public_key: https://i.example/key", `4:15: issuers[0].public_key: "https://i.example/key" is a URL: a path is wanted`)
+	f("  authorized_parties: [https://app.example]\n", "", "3:3: issuers[0].authorized_parties: none is given: list the origins that tokens may be made for, or say any")
+	f("[https://app.example]", "[]", "5:23: issuers[0].authorized_parties: none is given: list the origins that tokens may be made for, or say any")
+	f("[https://app.example]", "[any]")
+	f("[https://app.example]", "any")
+	f("[https://app.example]", "['https://a.example', 'https://a.example']", `5:45: issuers[0].authorized_parties[1]: "https://a.example" is given twice`)
+	f("[https://app.example]\n", "[https://app.example]\n  audience: ['a b']\n", `6:14: issuers[0].audience[0]: "a b" has spaces or control characters, or nothing`)
+	f("[https://app.example]\n", "[https://app.example]\n  algorithms: []\n", "6:15: issuers[0].algorithms: is empty: name at least one")
+	f("[https://app.example]\n", "[https://app.example]\n  algorithms: [RS265]\n", `6:16: issuers[0].algorithms[0]: "RS265" is not supported: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; did you mean RS256?`)
+	f("[https://app.example]\n", "[https://app.example]\n  claims: {}\n", "6:11: issuers[0].claims: is an empty mapping: no session would have more than its user")
+	f("[https://app.example]\n", "[https://app.example]\n  claims: {user_id: sub}\n", `6:21: issuers[0].claims.user_id: "sub" is no JSON pointer: it must begin with a slash`)
+	f("[https://app.example]\n", "[https://app.example]\n  claims: {user_id: /a~2b, status: /a~}\n",
+		`6:21: issuers[0].claims.user_id: "/a~2b" is no JSON pointer: ~ must be written ~0, and a slash within a name ~1`,
+		`6:36: issuers[0].claims.status: "/a~" is no JSON pointer: ~ must be written ~0, and a slash within a name ~1`)
+	f("[https://app.example]\n", "[https://app.example]\n  claims: {org: {role: /r}}\n", "6:17: issuers[0].claims.org.id: is missing beside other members of org")
+}
+
+func TestLoad_issuersMissing(t *testing.T) {
+	_, err := load(t, "", nil, []string{"--bundle=b"})
+	wantMistakes(t, err, "issuers: none is given: say --issuer with its keys and authorized parties, or issuers in the file (the word none makes every session null)")
+	_, err = load(t, "", nil, []string{"--bundle=b", "--issuer=i"})
+	wantMistakes(t, err,
+		"--issuer: is missing, and so is public_key: an issuer needs one of them",
+		"--issuer: none is given: list the origins that tokens may be made for, or say any")
+}
+
+// Every listener, door and client setting that this build refuses would be checked.
+func TestValidate_unsupported(t *testing.T) {
+	f := func(change func(*Config), want ...string) {
+		t.Helper()
+		c := mustLoad(t, "", nil, minimal)
+		c.places = nil
+		change(c)
+		wantMistakes(t, c.Validate(), want...)
+	}
+	f(func(*Config) {})
+	f(func(c *Config) { c.HTTP.TLS.Cert = "c.pem" }, "http.tls.key: is missing beside cert")
+	f(func(c *Config) { c.GRPC.TLS.Key = "k.pem" }, "grpc.tls.cert: is missing beside key")
+	f(func(c *Config) { c.Admin.TLS.ClientCA = "ca.pem" }, "admin.tls.cert: is missing: clients are asked for certificates only with TLS")
+	f(func(c *Config) { c.HTTP.TLS = TLS{Cert: "c", Key: "k", ClientSANs: []string{"a"}} }, "http.tls.client_ca: is missing beside client_sans")
+	f(func(c *Config) { c.HTTP.TLS = TLS{Cert: "-----BEGIN CERTIFICATE-----", Key: "k"} }, "http.tls.cert: is a secret or a key: give the path of a file with it")
+	f(func(c *Config) { c.Doors.AuthZEN, c.Doors.OPA = true, true },
+		"doors.authzen: answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}",
+		"doors.opa: answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}")
+	f(func(c *Config) { c.Doors.OPA, c.Clients.Anonymous = true, "loopback" })
+	f(func(c *Config) { c.Clients.Anonymous = "everyone" }, `clients.anonymous: "everyone" is not supported: only loopback is`)
+	f(func(c *Config) { c.Clients.MTLS = true }, "clients.mtls: needs http.tls.client_ca")
+	f(func(c *Config) { c.Clients = Clients{TokensFile: "t", Anonymous: "loopback"} }, "clients: needs exactly one of tokens_file, mtls and anonymous")
+	f(func(c *Config) { c.SignInURL = "http://x.example/" }, `sign_in_url: "http://x.example/" must be https: http is for loopback only`)
+	f(func(c *Config) { c.SignInURL = "https://x.example/sign-in?a=b" })
+	f(func(c *Config) { c.IdentityHeaders.Prefix = "X_User" }, `identity_headers.prefix: "X_User" is no prefix: want lower-case letters, digits and hyphens, with a hyphen at the end`)
+	f(func(c *Config) { c.Bundles = Bundles{{URL: "s3://x/y"}} }, `bundles[0].url: "s3://x/y" has the wrong scheme: want https, http, oci`)
+	f(func(c *Config) { c.Bundles = Bundles{{URL: "oci://r.example/y:1"}} })
+	f(func(c *Config) { c.Bundles = Bundles{{Path: "p", URL: "oci://r.example/y"}} }, "bundles[0]: needs exactly one of path and url")
+	f(func(c *Config) { c.Issuers.None = true }, "issuers: none contradicts a list of issuers")
+	f(func(c *Config) { c.Issuers.List[0].AuthorizedParties.Any = true }, "issuers[0].authorized_parties: any contradicts a list of origins")
+	f(func(c *Config) { c.Issuers.List[0].Claims.Profile = "" }, "issuers[0].claims: is neither clerk, oidc nor a mapping")
+	f(func(c *Config) { c.Entrypoints.Search.Action = "a" }, `entrypoints.search.action: "a" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
+	f(func(c *Config) { c.Admin.Listen = Address{} }, "admin.listen: is no address")
+	if err := new(Config).Validate(); err == nil {
+		t.Fatal("Validate of the zero Config = nil, want mistakes")
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	f := func(line string, want ...string) {
+		t.Helper()
+		file := minimalFile + line + "\n"
+		_, err := load(t, file, nil, nil)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		for _, w := range want {
+			if w += "this build cannot do it yet: "; !strings.Contains(got, "postern.yaml:6:"+w) {
+				t.Fatalf("Load with %q = %q, want %q in it", line, got, w)
+			}
+		}
+		if len(want) == 0 && err != nil {
+			t.Fatalf("Load with %q = %v, want no error", line, err)
+		}
+	}
+	f("http: {tls: {cert: c, key: k}}", "20: http.tls.cert: ", "28: http.tls.key: ")
+	f("grpc: {tls: {client_sans: [a]}}", "27: grpc.tls.client_sans: ")
+	f("admin: {tls: {client_ca: c}}", "26: admin.tls.client_ca: ")
+	f("grpc: {reflection: true}", "20: grpc.reflection: ")
+	f("doors: {authzen: true}", "18: doors.authzen: ")
+	f("doors: {opa: true}", "14: doors.opa: ")
+	f("clients: {tokens_file: t}", "24: clients.tokens_file: ")
+	f("clients: {mtls: true}", "17: clients.mtls: ")
+	f("sign_in_url: https://x.example", "14: sign_in_url: ")
+	f("identity_headers: {prefix: x-}", "28: identity_headers.prefix: ")
+	f("entrypoints: {route: a/b, evaluate: a/b, search: {subject: a/b}}", "22: entrypoints.route: ", "37: entrypoints.evaluate: ", "60: entrypoints.search.subject: ")
+	// Said, but as the default has it, or supported.
+	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: false}\nclients: {mtls: false}\nidentity_headers: {prefix: x-postern-}\nhttp: {tls: {}}")
+	f("entrypoints: {check: a/b}\ndoors: {ext_authz: false}")
+
+	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
+	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
+
+	c := Default()
+	c.Doors.OPA = true
+	if got := c.Unsupported(); len(got) != 1 || got[0] != "doors.opa: this build cannot do it yet: the OPA door" {
+		t.Fatalf("Unsupported = %q, want the OPA door", got)
+	}
+	known := map[string]bool{}
+	for _, k := range Keys() {
+		for path := k.Path; path != ""; path = path[:max(0, strings.LastIndex(path, "."))] {
+			known[path] = true
+		}
+	}
+	for _, n := range notYet {
+		if !known[n.key] {
+			t.Errorf("%q is no key", n.key)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	f := func(change func(*Config), want ...string) {
+		t.Helper()
+		c := mustLoad(t, "", nil, minimal)
+		change(c)
+		if got := strings.Join(c.Warnings(), "\n"); got != strings.Join(want, "\n") {
+			t.Fatalf("Warnings:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+		}
+	}
+	f(func(*Config) {})
+	f(func(c *Config) { c.Issuers = Issuers{None: true} }, "--issuer: none: no token is accepted, every session is null")
+	f(func(c *Config) { c.Issuers.List[0].AuthorizedParties = Parties{Any: true} }, "--authorized-party: any: tokens that were made for another party are accepted")
+	f(func(c *Config) { c.Issuers.List[0].TreatPendingAsSignedOut = false }, "--issuer: sessions with tasks still to do count as signed in")
+	f(func(c *Config) { c.Issuers.List[0].ClockSkew = 2 * time.Minute }, "--issuer: expired tokens are accepted for another 2m0s")
+	f(func(c *Config) { c.Clients.Anonymous = "loopback" }, "clients.anonymous: everyone on this machine may ask about others")
+	f(func(c *Config) { c.Policy.Deadline = 200 * time.Millisecond }, "policy.deadline: 200ms is not under the 200ms that Envoy waits: a slow answer is its failure mode")
+	f(func(c *Config) { c.Policy.Deadline = 199 * time.Millisecond })
+	f(func(c *Config) { c.Policy.Builtins = []string{"time.now_ns"} }, "policy.builtins: policies may call time.now_ns: their decisions are not memoised")
+	f(func(c *Config) { c.Admin.PProf = true }, "admin.pprof: profiles show what is in the server's memory to all who reach 127.0.0.1:8282")
+	f(func(c *Config) {
+		c.HTTP.Listen, c.GRPC.Listen, c.Admin.Listen = tcp(":1"), tcp("10.0.0.1:2"), Address{"unix", "/run/a"}
+	}, "http.listen: :1 can be reached from other machines, without TLS", "grpc.listen: 10.0.0.1:2 can be reached from other machines, without TLS")
+}

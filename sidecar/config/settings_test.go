@@ -1,0 +1,168 @@
+package config
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// The flags, their variables, keys and defaults are a contract.
+func TestSettings(t *testing.T) {
+	want := []string{
+		"config POSTERN_CONFIG - -",
+		"listen POSTERN_LISTEN http.listen 127.0.0.1:8181",
+		"grpc-listen POSTERN_GRPC_LISTEN grpc.listen 127.0.0.1:9191",
+		"admin-listen POSTERN_ADMIN_LISTEN admin.listen 127.0.0.1:8282",
+		"bundle POSTERN_BUNDLE bundles -",
+		"issuer POSTERN_ISSUER issuers[].issuer -",
+		"jwks POSTERN_JWKS issuers[].jwks -",
+		"public-key POSTERN_PUBLIC_KEY issuers[].public_key -",
+		"authorized-party POSTERN_AUTHORIZED_PARTY issuers[].authorized_parties -",
+		"claims POSTERN_CLAIMS issuers[].claims clerk",
+		"cookie POSTERN_COOKIE issuers[].cookie __session",
+		"decision-log POSTERN_DECISION_LOG decision_log none",
+		"public-url POSTERN_PUBLIC_URL public_url -",
+		"log-level POSTERN_LOG_LEVEL log.level info",
+		"log-format POSTERN_LOG_FORMAT log.format json",
+	}
+	var got, flags, registered []string
+	for _, s := range Settings() {
+		dash := func(text string) string { return strings.TrimSpace(text + strings.Repeat("-", 1-min(1, len(text)))) }
+		got = append(got, strings.Join([]string{s.Flag, s.Env, dash(s.Key), dash(s.Default)}, " "))
+		flags = append(flags, s.Flag+" "+s.Default+" "+s.Help)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("Settings:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	fs.SortFlags = false
+	new(Flags).Register(fs)
+	fs.VisitAll(func(f *pflag.Flag) { registered = append(registered, f.Name+" "+f.DefValue+" "+f.Usage) })
+	if !slices.Equal(registered, flags) {
+		t.Fatalf("registered flags:\n%s\nwant:\n%s", strings.Join(registered, "\n"), strings.Join(flags, "\n"))
+	}
+}
+
+// The file's keys and their defaults are a contract.
+func TestKeys(t *testing.T) {
+	want := strings.Fields(`
+http.listen=127.0.0.1:8181 http.tls.cert= http.tls.key= http.tls.client_ca= http.tls.client_sans=
+grpc.listen=127.0.0.1:9191 grpc.tls.cert= grpc.tls.key= grpc.tls.client_ca= grpc.tls.client_sans= grpc.reflection=false
+admin.listen=127.0.0.1:8282 admin.tls.cert= admin.tls.key= admin.tls.client_ca= admin.tls.client_sans= admin.pprof=false
+public_url= bundles[].path= bundles[].url=
+issuers[].issuer= issuers[].jwks= issuers[].public_key= issuers[].authorized_parties= issuers[].audience= issuers[].algorithms=RS256
+issuers[].claims=clerk issuers[].cookie=__session issuers[].clock_skew=5s issuers[].treat_pending_as_signed_out=true
+doors.check=true doors.ext_authz=true doors.forward_auth=true doors.auth_request=true doors.authzen=false doors.opa=false
+clients.tokens_file= clients.mtls=false clients.anonymous= sign_in_url= identity_headers.prefix=x-postern-
+entrypoints.check= entrypoints.route= entrypoints.evaluate= entrypoints.search.subject= entrypoints.search.resource= entrypoints.search.action=
+policy.builtins= policy.deadline=100ms
+limits.token=8KiB limits.header=16KiB limits.body=64KiB limits.batch=100 limits.concurrency=1024
+cache.tokens=64MiB cache.decisions=64MiB decision_log=none log.level=info log.format=json watch.settle=250ms watch.poll=15s`)
+	var got []string
+	for _, k := range Keys() {
+		got = append(got, k.Path+"="+k.Default)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("Keys:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// The help of a flag is the first sentence of its field's documentation, less "X is".
+func TestSettings_helpQuotesTheFields(t *testing.T) {
+	docs := fieldDocs(t)
+	for _, s := range Settings() {
+		if s.Key == "" {
+			continue
+		}
+		owner, doc := reflect.TypeFor[Config](), ""
+		for part := range strings.SplitSeq(strings.ReplaceAll(s.Key, "[]", ""), ".") {
+			owner, doc = descend(t, docs, owner, part)
+		}
+		if doc != s.Help {
+			t.Errorf("help of --%s = %q, want its field's %q", s.Flag, s.Help, doc)
+		}
+	}
+	for field, doc := range docs {
+		if !strings.HasSuffix(doc, ".") && !strings.HasSuffix(doc, ":") {
+			t.Errorf("documentation of %s = %q, want a sentence", field, doc)
+		}
+	}
+}
+
+// descend finds the field with that key in owner; its type, or its elements', and its
+// documentation.
+func descend(t *testing.T, docs map[string]string, owner reflect.Type, key string) (reflect.Type, string) {
+	t.Helper()
+	for i := range owner.NumField() {
+		f := owner.Field(i)
+		if f.Tag.Get("key") != key {
+			continue
+		}
+		of := f.Type
+		if of == reflect.TypeFor[Issuers]() {
+			of = reflect.TypeFor[Issuer]()
+		}
+		return of, docs[owner.Name()+"."+f.Name]
+	}
+	t.Fatalf("%s has no key %q", owner, key)
+	return nil, ""
+}
+
+// fieldDocs returns the documentation of each struct field with a key, as Type.Field,
+// from "X is the …" on: "The …".
+func fieldDocs(t *testing.T) map[string]string {
+	t.Helper()
+	docs := map[string]string{}
+	for _, file := range []string{"config.go", "issuer.go"} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			fields, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, f := range fields.Fields.List {
+				if f.Tag == nil {
+					continue
+				}
+				name := f.Names[0].Name
+				text := strings.Join(strings.Fields(f.Doc.Text()), " ")
+				if !strings.HasPrefix(text, name+" ") {
+					t.Errorf("documentation of %s.%s = %q, want it to begin with its name", spec.Name, name, text)
+				}
+				_, text, _ = strings.Cut(text, " ")
+				text = strings.TrimPrefix(strings.TrimPrefix(text, "is "), "are ")
+				docs[spec.Name.Name+"."+name] = strings.ToUpper(text[:1]) + text[1:]
+			}
+			return true
+		})
+	}
+	return docs
+}
+
+// The help shows each flag with what to give and its default.
+func TestFlags_usage(t *testing.T) {
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	new(Flags).Register(fs)
+	usage := strings.Join(strings.Fields(fs.FlagUsages()), " ")
+	for _, want := range []string{
+		"--listen address The address of the decision doors over HTTP: host:port, or unix:///path. (default 127.0.0.1:8181)",
+		"--bundle source The policy bundles: directories, .tar.gz archives or URLs. --",
+	} {
+		if !strings.Contains(usage, want) {
+			t.Errorf("usage = %q, want %q in it", usage, want)
+		}
+	}
+}

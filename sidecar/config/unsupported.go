@@ -1,0 +1,52 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// notYet is what the file can say and this build cannot do. Saying it is a mistake, as
+// it would have no effect. A key stands for all that is below it.
+var notYet = []struct{ key, what string }{
+	{"http.tls", "TLS on this listener"},
+	{"grpc.tls", "TLS on this listener"},
+	{"admin.tls", "TLS on this listener"},
+	{"grpc.reflection", "gRPC reflection"},
+	{"bundles[].url", "bundles from a URL"},
+	{"doors.authzen", "the AuthZEN door"},
+	{"doors.opa", "the OPA door"},
+	{"clients", "clients of their own"},
+	{"sign_in_url", "redirects to a sign-in page"},
+	{"identity_headers", "other identity headers"},
+	{"entrypoints.route", "another route entrypoint"},
+	{"entrypoints.evaluate", "AuthZEN entrypoints"},
+	{"entrypoints.search", "AuthZEN entrypoints"},
+}
+
+// Unsupported lists what c says that this build cannot do yet, each with where it
+// stands. [Load] refuses it.
+func (c *Config) Unsupported() []string {
+	var all []string
+	for _, m := range c.unsupported() {
+		all = append(all, m.Error())
+	}
+	return all
+}
+
+func (c *Config) unsupported() []mistake {
+	normal := map[string]string{}
+	walk(reflect.ValueOf(Default()).Elem(), "", func(path string, v reflect.Value) { normal[path] = text(v) })
+	var all []mistake
+	walk(reflect.ValueOf(c).Elem(), "", func(path string, v reflect.Value) {
+		if text(v) == normal[path] {
+			return
+		}
+		key := indexes.ReplaceAllString(path, "[]")
+		for _, n := range notYet {
+			if key == n.key || strings.HasPrefix(key, n.key+".") {
+				all = append(all, mistake{c.placeOf(path), path, "this build cannot do it yet: " + n.what})
+			}
+		}
+	})
+	return all
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// envoyTimeout is how long Envoy waits for a decision unless told otherwise.
+	envoyTimeout = 200 * time.Millisecond
+	// wideClockSkew lets expired tokens live noticeably longer.
+	wideClockSkew = time.Minute
+)
+
+// Warnings lists what c says that weakens a check or a default, each with where it
+// stands. Serve logs them at start.
+func (c *Config) Warnings() []string {
+	var all []string
+	warn := func(key, format string, args ...any) {
+		all = append(all, mistake{c.placeOf(key), key, fmt.Sprintf(format, args...)}.Error())
+	}
+	c.warnListeners(warn)
+	if c.Issuers.None {
+		warn("issuers", "%s: no token is accepted, every session is null", None)
+	}
+	for n, i := range c.Issuers.List {
+		warnIssuer(index("issuers", n), i, warn)
+	}
+	if c.Clients.Anonymous != "" {
+		warn("clients.anonymous", "everyone on this machine may ask about others")
+	}
+	if c.Policy.Deadline >= envoyTimeout {
+		warn("policy.deadline", "%s is not under the %s that Envoy waits: a slow answer is its failure mode", c.Policy.Deadline, envoyTimeout)
+	}
+	if len(c.Policy.Builtins) > 0 {
+		warn("policy.builtins", "policies may call %s: their decisions are not memoised", strings.Join(c.Policy.Builtins, ", "))
+	}
+	return all
+}
+
+func (c *Config) warnListeners(warn func(string, string, ...any)) {
+	for _, l := range []struct {
+		key    string
+		listen Address
+		tls    TLS
+	}{{"http.listen", c.HTTP.Listen, c.HTTP.TLS}, {"grpc.listen", c.GRPC.Listen, c.GRPC.TLS}, {"admin.listen", c.Admin.Listen, c.Admin.TLS}} {
+		if !l.listen.Loopback() && l.tls.Cert == "" {
+			warn(l.key, "%s can be reached from other machines, without TLS", l.listen)
+		}
+	}
+	if c.Admin.PProf {
+		warn("admin.pprof", "profiles show what is in the server's memory to all who reach %s", c.Admin.Listen)
+	}
+}
+
+func warnIssuer(key string, i Issuer, warn func(string, string, ...any)) {
+	if i.AuthorizedParties.Any {
+		warn(join(key, "authorized_parties"), "any: tokens that were made for another party are accepted")
+	}
+	if !i.TreatPendingAsSignedOut {
+		warn(join(key, "treat_pending_as_signed_out"), "sessions with tasks still to do count as signed in")
+	}
+	if i.ClockSkew > wideClockSkew {
+		warn(join(key, "clock_skew"), "expired tokens are accepted for another %s", i.ClockSkew)
+	}
+}
