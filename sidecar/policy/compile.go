@@ -1,0 +1,119 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"postern/policies"
+	"postern/sidecar/bundle"
+)
+
+// libraryEntrypoints are the rules that answer where nothing replaces them.
+var libraryEntrypoints = bundle.Entrypoints{Check: "postern/check/decision"}
+
+// compiled is the library and a bundle in one compiler, with the bundle's data and one
+// read transaction over it that lasts as long as the policy, since nothing ever writes.
+type compiled struct {
+	compiler    *ast.Compiler
+	store       storage.Store
+	txn         storage.Transaction
+	entrypoints bundle.Entrypoints
+}
+
+// compile makes one compiler of the library and the bundle's modules.
+func compile(ctx context.Context, b *bundle.Bundle, o Options) (*compiled, error) {
+	caps, err := capabilities(o.Builtins)
+	if err != nil {
+		return nil, err
+	}
+	store := inmem.NewFromObjectWithOpts(b.Data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open data: %w", err)
+	}
+	compiler := ast.NewCompiler().
+		WithCapabilities(caps).
+		WithPathConflictsCheck(storage.NonEmpty(ctx, store, txn)).
+		WithEnablePrintStatements(false)
+	modules := Modules(b)
+	compiler.Compile(modules)
+	if compiler.Failed() {
+		return nil, explainRefusals(compiler.Errors, modules, o.Builtins)
+	}
+	return &compiled{
+		compiler:    compiler,
+		store:       store,
+		txn:         txn,
+		entrypoints: chosen(o.Entrypoints, b.Entrypoints),
+	}, nil
+}
+
+// Modules are the library's and the bundle's modules under names that cannot clash.
+func Modules(b *bundle.Bundle) map[string]*ast.Module {
+	modules := make(map[string]*ast.Module, len(b.Modules))
+	for path, module := range policies.Modules() {
+		modules["library:"+path] = module
+	}
+	for path, module := range b.Modules {
+		modules[path] = module
+	}
+	return modules
+}
+
+// chosen prefers the configuration's entrypoint, then the bundle's, then the library's.
+func chosen(config, manifest bundle.Entrypoints) bundle.Entrypoints {
+	return bundle.Entrypoints{
+		Check: cmp.Or(config.Check, manifest.Check, libraryEntrypoints.Check),
+	}
+}
+
+// entrypoint prepares the rule at a slash path below data. It must be a rule, and no
+// function; a package would answer with everything in it.
+func (c *compiled) entrypoint(ctx context.Context, path string) (rego.PreparedEvalQuery, error) {
+	var none rego.PreparedEvalQuery
+	ref := ast.Ref{ast.DefaultRootDocument}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" {
+			return none, fmt.Errorf("entrypoint %q: a path such as acme/authz/allow is wanted", path)
+		}
+		ref = append(ref, ast.StringTerm(segment))
+	}
+	rules := c.compiler.GetRulesExact(ref)
+	if len(rules) == 0 {
+		return none, fmt.Errorf("entrypoint %q: no rule %v is in the bundle or the library", path, ref)
+	}
+	for _, rule := range rules {
+		if len(rule.Head.Args) > 0 {
+			return none, fmt.Errorf("entrypoint %q: %v is a function", path, ref)
+		}
+	}
+	query, err := rego.New(
+		rego.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(ref)))),
+		rego.Compiler(c.compiler),
+		rego.Store(c.store),
+		rego.Transaction(c.txn),
+		rego.StrictBuiltinErrors(true),
+		rego.GenerateJSON(plainJSON),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return none, fmt.Errorf("entrypoint %q: %w", path, err)
+	}
+	return query, nil
+}
+
+// plainJSON gives sets as lists and numbers with all their digits.
+func plainJSON(term *ast.Term, _ *rego.EvalContext) (any, error) {
+	value, err := ast.JSON(term.Value)
+	if err != nil {
+		return nil, errors.Join(errShape, err)
+	}
+	return value, nil
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/request"
+	"postern/sidecar/requirement"
+)
+
+// An Input is who asks and when. A nil Subject is no session, and Credential then says
+// why.
+type Input struct {
+	Subject    *Subject
+	Credential decision.Code
+	Now        time.Time
+}
+
+// document is what an entrypoint reads of the asking session: session, credential, now.
+func (in Input) document() ast.Object {
+	object := ast.NewObject(member("now", ast.NumberTerm(jsonNumber(strconv.FormatInt(in.Now.Unix(), 10)))))
+	if in.Subject != nil {
+		object.Insert(ast.InternedTerm("session"), in.Subject.value)
+		object.Insert(ast.InternedTerm("credential"), ast.NullTerm())
+		return object
+	}
+	code := in.Credential
+	if code == "" {
+		code = decision.TokenMissing
+	}
+	object.Insert(ast.InternedTerm("session"), ast.NullTerm())
+	object.Insert(ast.InternedTerm("credential"), ast.ObjectTerm(member("code", ast.StringTerm(string(code)))))
+	return object
+}
+
+// checkDocument is the input of the check entrypoint (DESIGN section 4, column check).
+func checkDocument(in Input, q request.Question) (ast.Value, error) {
+	object := in.document()
+	if q.Action != "" {
+		object.Insert(ast.InternedTerm("action"), ast.StringTerm(q.Action))
+	} else {
+		check, reverifies, err := requirementTerm(q.Require)
+		if err != nil {
+			return nil, fmt.Errorf("requirement: %w", err)
+		}
+		object.Insert(ast.InternedTerm("check"), check)
+		if reverifies && in.Subject != nil && in.Subject.factorAge != nil {
+			object.Insert(ast.InternedTerm("factor_age"), in.Subject.factorAge)
+		}
+	}
+	for _, part := range []struct {
+		name string
+		raw  jsontext.Value
+	}{{"resource", q.Resource}, {"context", q.Context}} {
+		if part.raw == nil {
+			continue
+		}
+		v, err := valueOf(part.raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
+		}
+		object.Insert(ast.InternedTerm(part.name), ast.NewTerm(v))
+	}
+	return object, nil
+}
+
+// requirementTerm is {any: [...]}, and whether any term asks for reverification.
+func requirementTerm(r requirement.Requirement) (*ast.Term, bool, error) {
+	list, reverifies, err := termList(r.Any)
+	if err != nil {
+		return nil, false, err
+	}
+	return ast.ObjectTerm(member("any", list)), reverifies, nil
+}
+
+func termList(terms []requirement.Term) (list *ast.Term, reverifies bool, err error) {
+	values := make([]*ast.Term, len(terms))
+	for i := range terms {
+		value, asks, err := plainTerm(&terms[i])
+		if err != nil {
+			return nil, false, err
+		}
+		values[i] = value
+		reverifies = reverifies || asks
+	}
+	return ast.ArrayTerm(values...), reverifies, nil
+}
+
+// plainTerm is one term with the members that it asks for.
+func plainTerm(t *requirement.Term) (term *ast.Term, reverifies bool, err error) {
+	object := ast.NewObject()
+	if t.All != nil {
+		all, asks, err := termList(t.All)
+		if err != nil {
+			return nil, false, err
+		}
+		object.Insert(ast.InternedTerm("all"), all)
+		return ast.NewTerm(object), asks, nil
+	}
+	for _, part := range []struct {
+		name string
+		raw  jsontext.Value
+	}{
+		{"role", t.Role},
+		{"permission", t.Permission},
+		{"feature", t.Feature},
+		{"plan", t.Plan},
+		{"reverification", t.Reverification},
+	} {
+		if part.raw == nil {
+			continue
+		}
+		v, err := valueOf(part.raw)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s: %w", part.name, err)
+		}
+		object.Insert(ast.InternedTerm(part.name), ast.NewTerm(v))
+	}
+	return ast.NewTerm(object), t.Reverification != nil, nil
+}

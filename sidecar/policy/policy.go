@@ -1,0 +1,183 @@
+// Package policy compiles a bundle together with the library and answers questions
+// with it: Session + Question -> Decision. A Policy is immutable; a new bundle makes a
+// new one.
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/decision"
+	"postern/sidecar/model"
+	"postern/sidecar/request"
+)
+
+// Options are what the configuration says about policy.
+type Options struct {
+	// Entrypoints win over those of the bundle, and both over the library's.
+	Entrypoints bundle.Entrypoints
+	// Builtins are the names of [OnRequest] that policies may call.
+	Builtins []string
+}
+
+// effectivePath is the rule behind GET /v1/session. It is always the library's.
+const effectivePath = "postern/session/effective"
+
+// A Policy is one compiled bundle. It is safe for concurrent use.
+type Policy struct {
+	bound     *Bound
+	check     rego.PreparedEvalQuery
+	effective rego.PreparedEvalQuery
+	store     storage.Store
+	txn       storage.Transaction
+	revoked   model.Revoked
+}
+
+// New compiles the library and the bundle as one, and checks that every entrypoint is a
+// rule. Its errors name file, line and cause.
+func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Policy, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("compile: OPA panicked: %v", r)
+		}
+	}()
+	compiled, err := compile(ctx, b, o)
+	if err != nil {
+		return nil, err
+	}
+	p = &Policy{bound: bound, store: compiled.store, txn: compiled.txn}
+	if b.Model != nil {
+		p.revoked = b.Model.Revoked
+	}
+	if p.check, err = compiled.entrypoint(ctx, compiled.entrypoints.Check); err != nil {
+		return nil, err
+	}
+	if p.effective, err = compiled.entrypoint(ctx, effectivePath); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Check answers one question of POST /v1/check. It never fails: what goes wrong is a
+// denial, and cause then says to the log what it was.
+func (p *Policy) Check(ctx context.Context, in Input, q request.Question) (d decision.Decision, cause error) {
+	document, err := checkDocument(p.gated(in), q)
+	if err != nil {
+		return decision.Because(decision.RequestMalformed, err.Error()), nil
+	}
+	result, err := p.evaluate(ctx, p.check, document, in.Now)
+	if err != nil {
+		return refusal(err), err
+	}
+	if d, err = decided(result); err != nil {
+		return decision.Because(decision.PolicyError, "the policy's result has another shape than the contract's"), err
+	}
+	return d, nil
+}
+
+// An Effective is what a session amounts to under the model.
+type Effective struct {
+	// Role and Plan are nil where the session has none that counts.
+	Role, Plan *string
+	// Permissions and Features are sorted, and each is one that a check grants.
+	Permissions, Features []string
+}
+
+// Effective answers GET /v1/session. The Decision allows exactly when there is a session.
+func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.Decision, error) {
+	in = p.gated(in)
+	if in.Subject == nil {
+		return Effective{}, decision.Denied(decision.Reason{Code: in.Credential}), nil
+	}
+	result, err := p.evaluate(ctx, p.effective, in.document(), in.Now)
+	if err != nil {
+		return Effective{}, refusal(err), err
+	}
+	e, err := effective(result)
+	if err != nil {
+		return Effective{}, decision.Denied(decision.Reason{Code: decision.PolicyError}), err
+	}
+	return e, decision.Allowed(), nil
+}
+
+// gated takes a revoked session away.
+func (p *Policy) gated(in Input) Input {
+	if in.Subject == nil && in.Credential == "" {
+		in.Credential = decision.TokenMissing
+	}
+	if in.Subject != nil && revoked(p.revoked, in.Subject.Session, in.Now) {
+		in.Subject, in.Credential = nil, decision.SessionRevoked
+	}
+	return in
+}
+
+var errUndefined = errors.New("the entrypoint is undefined for this input")
+
+// evaluate runs one entrypoint on one input within the bound.
+func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, now time.Time) (any, error) {
+	return run(ctx, p.bound, func(ctx context.Context) (any, error) {
+		results, err := q.Eval(ctx,
+			rego.EvalParsedInput(input),
+			rego.EvalTransaction(p.txn),
+			rego.EvalTime(now),
+		)
+		if err != nil {
+			return nil, err
+		}
+		if len(results) != 1 || len(results[0].Expressions) != 1 {
+			return nil, errUndefined
+		}
+		return results[0].Expressions[0].Value, nil
+	})
+}
+
+// refusal is the denial for an evaluation that gave no result.
+func refusal(err error) decision.Decision {
+	switch {
+	case errors.Is(err, errUndefined):
+		return decision.Because(decision.PolicyUndefined, "the policy says nothing about this question")
+	case errors.Is(err, errTimeout), topdown.IsCancel(err):
+		return decision.Because(decision.PolicyTimeout, "the policy took longer than policy.deadline allows")
+	case errors.Is(err, errOverloaded):
+		return decision.Because(decision.Overloaded, "too many evaluations ran past their deadline")
+	default:
+		return decision.Because(decision.PolicyError, "the policy could not be evaluated; the log says why")
+	}
+}
+
+// effective reads the result of the library's effective rule.
+func effective(result any) (Effective, error) {
+	object, ok := result.(map[string]any)
+	if !ok {
+		return Effective{}, fmt.Errorf("effective session is a %T", result)
+	}
+	var e Effective
+	if role, ok := object["role"].(string); ok {
+		e.Role = &role
+	}
+	if plan, ok := object["plan"].(string); ok {
+		e.Plan = &plan
+	}
+	e.Permissions, e.Features = texts(object["permissions"]), texts(object["features"])
+	return e, nil
+}
+
+// texts are the strings of a list, never nil.
+func texts(list any) []string {
+	items, _ := list.([]any)
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		if s, ok := item.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,75 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+
+	"postern/sidecar/decision"
+)
+
+var errShape = errors.New("the entrypoint's result is neither a boolean nor exactly {allow, reasons}")
+
+// decided reads the result of an entrypoint: a boolean, or exactly {allow, reasons} with
+// a boolean and a list. An allow that gives reasons against itself is neither. Its
+// error denies with policy_error.
+func decided(result any) (decision.Decision, error) {
+	switch r := result.(type) {
+	case bool:
+		if r {
+			return decision.Allowed(), nil
+		}
+		return decision.Denied(), nil
+	case map[string]any:
+		return decidedObject(r)
+	default:
+		return decision.Decision{}, fmt.Errorf("%w: it is a %T", errShape, result)
+	}
+}
+
+func decidedObject(r map[string]any) (decision.Decision, error) {
+	allow, okAllow := r["allow"].(bool)
+	list, okReasons := r["reasons"].([]any)
+	if len(r) != 2 || !okAllow || !okReasons {
+		return decision.Decision{}, errShape
+	}
+	if allow && len(list) > 0 {
+		return decision.Decision{}, errors.New("the entrypoint allows and gives reasons for a denial")
+	}
+	if allow {
+		return decision.Allowed(), nil
+	}
+	reasons := make([]decision.Reason, len(list))
+	for i, item := range list {
+		reasons[i] = reason(item)
+	}
+	return decision.Denied(reasons...), nil
+}
+
+// reason reads one entry of reasons: a text, or an object with a code. Members that are
+// no text are left out; a code outside the closed set becomes policy_error.
+func reason(item any) decision.Reason {
+	if text, ok := item.(string); ok {
+		return decision.Reason{Code: decision.PolicyDenied, Message: text}
+	}
+	object, ok := item.(map[string]any)
+	if !ok {
+		return decision.Reason{Code: decision.PolicyError}
+	}
+	text := func(name string) string {
+		s, _ := object[name].(string)
+		return s
+	}
+	return decision.Reason{
+		Code:           decision.Code(text("code")),
+		Organization:   text("organization"),
+		Role:           text("role"),
+		RoleSet:        text("role_set"),
+		Permission:     text("permission"),
+		Feature:        text("feature"),
+		Plan:           text("plan"),
+		Reverification: text("reverification"),
+		Action:         text("action"),
+		Fact:           text("fact"),
+		Message:        text("message"),
+	}
+}

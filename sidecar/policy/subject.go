@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/sidecar/session"
+)
+
+// A Subject is a session in the form that policy reads, made once for each verified
+// token. It is immutable and shared between requests.
+type Subject struct {
+	Session *session.Session
+
+	value     *ast.Term
+	factorAge *ast.Term // nil where the token does not say
+}
+
+// NewSubject prepares a session for evaluation.
+func NewSubject(s *session.Session) (*Subject, error) {
+	metadata, err := optional(s.Metadata)
+	if err != nil {
+		return nil, fmt.Errorf("session metadata: %w", err)
+	}
+	actor, err := optional(s.Actor)
+	if err != nil {
+		return nil, fmt.Errorf("session actor: %w", err)
+	}
+	claims, err := optional(s.Claims)
+	if err != nil {
+		return nil, fmt.Errorf("session claims: %w", err)
+	}
+	subject := &Subject{Session: s, value: ast.ObjectTerm(
+		member("user_id", ast.StringTerm(s.UserID)),
+		member("session_id", stated(s.SessionID)),
+		member("issuer", ast.StringTerm(s.Issuer)),
+		member("profile", ast.StringTerm(string(s.Profile))),
+		member("status", stated(s.Status)),
+		member("org", orgTerm(s.Org)),
+		member("features", scopedTerm(s.Features)),
+		member("plans", scopedTerm(s.Plans)),
+		member("metadata", metadata),
+		member("actor", actor),
+		member("claims", claims),
+	)}
+	if s.FactorAge != nil {
+		subject.factorAge = ast.ArrayTerm(minutes(s.FactorAge[0]), minutes(s.FactorAge[1]))
+	}
+	return subject, nil
+}
+
+// JSON is the session document as policy sees it.
+func (s *Subject) JSON() (any, error) {
+	return ast.JSON(s.value.Value)
+}
+
+func orgTerm(org *session.Org) *ast.Term {
+	if org == nil {
+		return ast.NullTerm()
+	}
+	return ast.ObjectTerm(
+		member("id", ast.StringTerm(org.ID)),
+		member("slug", stated(org.Slug)),
+		member("role", stated(org.Role)),
+		member("permissions", stringsOf(org.Permissions)),
+	)
+}
+
+func scopedTerm(s *session.Scoped) *ast.Term {
+	if s == nil {
+		return ast.NullTerm()
+	}
+	return ast.ObjectTerm(member("org", stringsOf(s.Org)), member("user", stringsOf(s.User)))
+}
+
+// stated is null for what the token does not say.
+func stated(s string) *ast.Term {
+	if s == "" {
+		return ast.NullTerm()
+	}
+	return ast.StringTerm(s)
+}
+
+func optional(raw jsontext.Value) (*ast.Term, error) {
+	if raw == nil {
+		return ast.NullTerm(), nil
+	}
+	v, err := valueOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	return ast.NewTerm(v), nil
+}
+
+func minutes(m float64) *ast.Term {
+	return ast.NumberTerm(jsonNumber(strconv.FormatFloat(m, 'f', -1, 64)))
+}

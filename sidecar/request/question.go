@@ -1,0 +1,195 @@
+package request
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/requirement"
+)
+
+// A Question is what POST /v1/check asks: a requirement, or an action. Resource and
+// Context are what the caller told policy besides, nil where it told nothing.
+type Question struct {
+	Require  requirement.Requirement
+	Action   string
+	Resource jsontext.Value
+	Context  jsontext.Value
+}
+
+// maxAction bounds the name of an action, in bytes.
+const maxAction = 256
+
+// ParseCheck reads the body of POST /v1/check: one object with the keys of a
+// requirement, or an action, besides resource and context. Unknown and repeated keys,
+// bad UTF-8 and whatever follows the object are errors; their texts are for the caller.
+func ParseCheck(body []byte) (Question, error) {
+	if err := checkBounds(body); err != nil {
+		return Question{}, err
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	q, err := readQuestion(dec)
+	if err != nil {
+		return Question{}, err
+	}
+	return q, atEnd(dec)
+}
+
+// ParseChecks reads the body of POST /v1/checks, {"checks": [...]}, with at most limit
+// questions. One that is none spoils the whole: a batch is read, or not.
+func ParseChecks(body []byte, limit int) ([]Question, error) {
+	if err := checkBounds(body); err != nil {
+		return nil, err
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if err := expect(dec, '{', "the body is no object"); err != nil {
+		return nil, err
+	}
+	var questions []Question
+	asked := false
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		if name.String() != "checks" {
+			return nil, requirement.UnknownKey(name.String(), "checks")
+		}
+		asked = true
+		if questions, err = readQuestions(dec, limit); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, malformed(err)
+	}
+	if !asked {
+		return nil, errors.New(`"checks" is missing`)
+	}
+	return questions, atEnd(dec)
+}
+
+func readQuestions(dec *jsontext.Decoder, limit int) ([]Question, error) {
+	if err := expect(dec, '[', `"checks" is no list`); err != nil {
+		return nil, err
+	}
+	questions := []Question{}
+	for dec.PeekKind() != ']' {
+		if len(questions) == limit {
+			return nil, fmt.Errorf(`"checks" holds more than %d questions`, limit)
+		}
+		q, err := readQuestion(dec)
+		if err != nil {
+			return nil, fmt.Errorf("checks[%d]: %w", len(questions), err)
+		}
+		questions = append(questions, q)
+	}
+	_, err := dec.ReadToken()
+	return questions, malformed(err)
+}
+
+// readQuestion reads one object.
+func readQuestion(dec *jsontext.Decoder) (Question, error) {
+	if err := expect(dec, '{', "a question is an object"); err != nil {
+		return Question{}, err
+	}
+	var q Question
+	var require requirement.Builder
+	for dec.PeekKind() != '}' {
+		name, taken, err := require.Next(dec)
+		if err != nil {
+			return Question{}, err
+		}
+		if taken {
+			continue
+		}
+		if err := q.member(dec, name); err != nil {
+			return Question{}, err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return Question{}, malformed(err)
+	}
+	if q.Action != "" && require.Asked() {
+		return Question{}, errors.New(`"action" stands beside a requirement; ask them one by one`)
+	}
+	q.Require = require.Requirement()
+	return q, nil
+}
+
+// member reads the value of a key that is none of a requirement's.
+func (q *Question) member(dec *jsontext.Decoder, name string) (err error) {
+	switch name {
+	case "action":
+		q.Action, err = readAction(dec)
+	case "resource":
+		q.Resource, err = readDocument(dec, name)
+	case "context":
+		q.Context, err = readDocument(dec, name)
+	default:
+		err = requirement.UnknownKey(name, "action", "resource", "context")
+	}
+	return err
+}
+
+func readAction(dec *jsontext.Decoder) (string, error) {
+	token, err := dec.ReadToken()
+	if err != nil {
+		return "", malformed(err)
+	}
+	if token.Kind() != '"' || token.String() == "" || len(token.String()) > maxAction {
+		return "", fmt.Errorf(`"action" is no name of 1 to %d bytes`, maxAction)
+	}
+	return token.String(), nil
+}
+
+// readDocument reads an object that only policy looks into.
+func readDocument(dec *jsontext.Decoder, name string) (jsontext.Value, error) {
+	if dec.PeekKind() != '{' {
+		return nil, fmt.Errorf("%q is no object", name)
+	}
+	value, err := dec.ReadValue()
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return value.Clone(), nil
+}
+
+// expect reads one opening token.
+func expect(dec *jsontext.Decoder, kind jsontext.Kind, otherwise string) error {
+	if k := dec.PeekKind(); k != kind && k != 0 {
+		return errors.New(otherwise)
+	}
+	_, err := dec.ReadToken()
+	return malformed(err)
+}
+
+// atEnd checks that nothing but white space is left.
+func atEnd(dec *jsontext.Decoder) error {
+	_, err := dec.ReadToken()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		return errors.New("something follows the object")
+	}
+	return malformed(err)
+}
+
+// malformed words a decoder's error for the caller, with the place and without the body.
+func malformed(err error) error {
+	if err == nil {
+		return nil
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("no valid JSON at byte %d: %w", syntax.ByteOffset, syntax.Err)
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("the body is empty")
+	}
+	return errors.New("no valid JSON")
+}
