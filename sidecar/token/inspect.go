@@ -1,0 +1,44 @@
+package token
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An Inspection is what a token says about itself. Nobody vouches for any of it.
+type Inspection struct {
+	// Header and Payload are the objects as they were signed. Payload is nil if it is not
+	// a strict JSON object.
+	Header, Payload jsontext.Value
+	// Algorithm, Type, Category and KeyID are the header's alg, typ, cat and kid, Issuer is
+	// the payload's iss; each is empty where it is absent or not a string.
+	Algorithm, Type, Category, KeyID, Issuer string
+	// Size is the length of the token, SignatureSize that of the decoded signature, in bytes.
+	Size, SignatureSize int
+}
+
+// Inspect takes raw apart without verifying anything, for diagnostics. The error says in
+// what way raw is not a strict compact JWS with a claims set; what could be read up to
+// there is returned with it. The size limit is 1 MiB, not a verifier's.
+func Inspect(raw string) (Inspection, error) {
+	c, err := parseCompact(raw, maxMaxBytes)
+	if err != nil {
+		return Inspection{Size: len(raw)}, err
+	}
+	in := Inspection{
+		Header:        c.head,
+		Algorithm:     c.header.alg.value,
+		Type:          c.header.typ.value,
+		Category:      c.header.cat.value,
+		KeyID:         c.header.kid.value,
+		Size:          c.size,
+		SignatureSize: len(c.signature),
+	}
+	p, err := parsePayload(c.payload)
+	if err != nil {
+		return in, fmt.Errorf("payload: %w", err)
+	}
+	in.Payload, in.Issuer = c.payload, p.iss.value
+	return in, c.header.intact()
+}
