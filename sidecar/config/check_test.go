@@ -81,7 +81,7 @@ func TestLoad_issuerChecks(t *testing.T) {
 	f("issuer: https://i.example", "issuer: sk_live_secret", "3:11: issuers[0].issuer: is a secret: want the iss of its tokens, such as https://clerk.example.com")
 	f("issuer: https://i.example", "issuer: https://", `3:11: issuers[0].issuer: "https://" is no absolute URL`)
 	f("issuer: https://i.example", "issuer: accounts")
-	f("  jwks: k.json\n", "", "3:3: issuers[0].jwks: is missing, and so is public_key: an issuer needs one of them")
+	f("  jwks: k.json\n", "", "3:3: issuers[0].jwks: neither jwks nor public_key is given: an issuer needs one of them")
 	f("  jwks: k.json\n", "  jwk: k.json\n", "4:3: issuers[0].jwk: unknown key; did you mean jwks?")
 	f("jwks: k.json", "jwks: http://i.example/jwks", `4:9: issuers[0].jwks: "http://i.example/jwks" must be https: http is for loopback only`)
 	f("jwks: k.json", "jwks: http://localhost:8080/jwks")
@@ -90,8 +90,8 @@ func TestLoad_issuerChecks(t *testing.T) {
 	f("jwks: k.json", "jwks: 'https://u:hunter2@i.example/jwks'", `4:9: issuers[0].jwks: "https://…@i.example/jwks" must not carry a user or a password`)
 	f("jwks: k.json", "jwks: 'file:///k.json'", `4:9: issuers[0].jwks: "file:///k.json" is no absolute URL`)
 	f("jwks: k.json", "public_key: https://i.example/key", `4:15: issuers[0].public_key: "https://i.example/key" is a URL: a path is wanted`)
-	f("  authorized_parties: [https://app.example]\n", "", "3:3: issuers[0].authorized_parties: none is given: list the origins that tokens may be made for, or say any")
-	f("[https://app.example]", "[]", "5:23: issuers[0].authorized_parties: none is given: list the origins that tokens may be made for, or say any")
+	f("  authorized_parties: [https://app.example]\n", "", "3:3: issuers[0].authorized_parties: no authorized party is given: list the origins that tokens may be made for, or say any")
+	f("[https://app.example]", "[]", "5:23: issuers[0].authorized_parties: no authorized party is given: list the origins that tokens may be made for, or say any")
 	f("[https://app.example]", "[any]")
 	f("[https://app.example]", "any")
 	f("[https://app.example]", "['https://a.example', 'https://a.example']", `5:45: issuers[0].authorized_parties[1]: "https://a.example" is given twice`)
@@ -111,8 +111,8 @@ func TestLoad_issuersMissing(t *testing.T) {
 	wantMistakes(t, err, "issuers: none is given: say --issuer with its keys and authorized parties, or issuers in the file (the word none makes every session null)")
 	_, err = load(t, "", nil, []string{"--bundle=b", "--issuer=i"})
 	wantMistakes(t, err,
-		"--issuer: is missing, and so is public_key: an issuer needs one of them",
-		"--issuer: none is given: list the origins that tokens may be made for, or say any")
+		"--issuer: neither jwks nor public_key is given: an issuer needs one of them",
+		"--issuer: no authorized party is given: list the origins that tokens may be made for, or say any")
 }
 
 // Every listener, door and client setting that this build refuses would be checked.

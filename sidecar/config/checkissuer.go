@@ -63,7 +63,7 @@ func (k checker) keys(key string, i Issuer) {
 	case i.JWKS != "" && i.PublicKey != "":
 		k.wrong(pem, "stands beside jwks: an issuer has one or the other")
 	case i.JWKS == "" && i.PublicKey == "" && !k.blames(pem) && !slices.Contains(k.misspelt, pem):
-		k.lacks(jwks, "is missing, and so is public_key: an issuer needs one of them")
+		k.lacks(jwks, "neither jwks nor public_key is given: an issuer needs one of them")
 	}
 	k.optional(pem, i.PublicKey, checkPath)
 	if i.Remote() {
@@ -78,7 +78,7 @@ func (k checker) parties(key string, p Parties) {
 	case p.Any && len(p.Origins) > 0:
 		k.wrong(key, "any contradicts a list of origins")
 	case !p.Any && len(p.Origins) == 0:
-		k.lacks(key, "none is given: list the origins that tokens may be made for, or say any")
+		k.lacks(key, "no authorized party is given: list the origins that tokens may be made for, or say any")
 	}
 	k.unique(key, p.Origins, checkOrigin)
 }

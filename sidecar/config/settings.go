@@ -82,6 +82,10 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	}
 }
 
+// Given are the values of a flag as they were given, for a command that needs no whole
+// [Config].
+func (f *Flags) Given(flag string) []string { return f.given[flag] }
+
 // A flagValue is a pflag.Value that keeps text.
 type flagValue struct {
 	flags   *Flags
