@@ -37,8 +37,8 @@ func OnRequest() []string {
 	return slices.Clone(onRequest)
 }
 
-// capabilities are OPA's less what is refused, and without any network.
-func capabilities(allowed []string) (*ast.Capabilities, error) {
+// Capabilities are OPA's less what is refused, and without any network.
+func Capabilities(allowed []string) (*ast.Capabilities, error) {
 	for _, name := range allowed {
 		if !slices.Contains(onRequest, name) {
 			return nil, fmt.Errorf("policy.builtins: %q cannot be allowed; only %s can", name, strings.Join(onRequest, ", "))

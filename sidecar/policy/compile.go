@@ -30,7 +30,7 @@ type compiled struct {
 
 // compile makes one compiler of the library and the bundle's modules.
 func compile(ctx context.Context, b *bundle.Bundle, o Options) (*compiled, error) {
-	caps, err := capabilities(o.Builtins)
+	caps, err := Capabilities(o.Builtins)
 	if err != nil {
 		return nil, err
 	}
