@@ -1,0 +1,147 @@
+// Package audit is the decision log: one record for each decision, written off the
+// request path. A record never holds the token.
+package audit
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/decision"
+)
+
+// A Record is one decision.
+type Record struct {
+	ID   string    `json:"decision_id"`
+	Time time.Time `json:"time"`
+	Door string    `json:"door"`
+	// Item is the place in a batch, from 0; nil outside of one.
+	Item *int `json:"item,omitzero"`
+	// Question is the normalised requirement, {"any": [...]}, or {"action": ...}.
+	Question     jsontext.Value    `json:"question,omitzero"`
+	Issuer       string            `json:"issuer,omitzero"`
+	User         string            `json:"user,omitzero"`
+	Session      string            `json:"session,omitzero"`
+	Organization string            `json:"organization,omitzero"`
+	Allow        bool              `json:"allow"`
+	Status       int               `json:"status"`
+	Reasons      []decision.Reason `json:"reasons,omitzero"`
+	Revision     string            `json:"revision,omitzero"`
+	Digest       string            `json:"digest,omitzero"`
+	// Nanoseconds is how long the decision took.
+	Nanoseconds int64 `json:"duration_ns"`
+}
+
+// queued bounds the records that wait to be written.
+const queued = 4096
+
+// A Log writes records as JSON lines. The nil Log keeps nothing.
+type Log struct {
+	records chan Record
+	dropped atomic.Uint64
+	failed  atomic.Uint64
+	done    chan struct{}
+
+	mu     sync.RWMutex // keeps Close from closing records under a Write
+	closed bool
+}
+
+// Open starts a log to stdout, stderr, or a file that is appended to and made if need
+// be, readable by its owner alone. For none it returns nil.
+func Open(destination string) (*Log, error) {
+	switch destination {
+	case "", "none":
+		return nil, nil
+	case "stdout":
+		return start(os.Stdout, nil), nil
+	case "stderr":
+		return start(os.Stderr, nil), nil
+	}
+	file, err := os.OpenFile(destination, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open decision log: %w", err)
+	}
+	return start(file, file), nil
+}
+
+func start(w io.Writer, closer io.Closer) *Log {
+	l := &Log{records: make(chan Record, queued), done: make(chan struct{})}
+	go l.write(w, closer)
+	return l
+}
+
+// Write hands a record over. It never waits: where the writer is too slow, the record is
+// dropped and counted.
+func (l *Log) Write(r Record) {
+	if l == nil {
+		return
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closed {
+		l.dropped.Add(1)
+		return
+	}
+	select {
+	case l.records <- r:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+// Lost counts the records that were dropped, or could not be written.
+func (l *Log) Lost() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.dropped.Load() + l.failed.Load()
+}
+
+// Close writes what waits and ends the log.
+func (l *Log) Close() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.records)
+	}
+	l.mu.Unlock()
+	<-l.done
+}
+
+// write is the only writer. It flushes whenever nothing waits.
+func (l *Log) write(w io.Writer, closer io.Closer) {
+	defer close(l.done)
+	out := bufio.NewWriter(w)
+	pending := uint64(0)
+	for r := range l.records {
+		line, err := json.Marshal(r)
+		if err != nil {
+			l.failed.Add(1)
+			continue
+		}
+		out.Write(append(line, '\n'))
+		if pending++; len(l.records) > 0 {
+			continue
+		}
+		if err := out.Flush(); err != nil {
+			// A full disk must not stop the log for good: start over with the next record.
+			l.failed.Add(pending)
+			out.Reset(w)
+		}
+		pending = 0
+	}
+	out.Flush()
+	if closer != nil {
+		closer.Close()
+	}
+}

@@ -1,0 +1,124 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/sidecar/decision"
+)
+
+func TestOpen_file(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "decisions.jsonl")
+	for i := range 2 { // the second log appends
+		l, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Write(Record{ID: "d", Time: time.Unix(1, 0).UTC(), Door: "check", Item: &i, Status: 403, Reasons: decision.Denied().Reasons})
+		l.Close()
+		l.Close()
+		l.Write(Record{})
+		if l.Lost() != 1 {
+			t.Errorf("Lost() = %d after a write to a closed log, want 1", l.Lost())
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines, want 2:\n%s", len(lines), text)
+	}
+	var r map[string]any
+	if err := json.Unmarshal([]byte(lines[1]), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r["decision_id"] != "d" || r["door"] != "check" || r["allow"] != false || r["item"] != 1.0 || r["time"] != "1970-01-01T00:00:01Z" {
+		t.Errorf("record = %v", r)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestOpen_nothing(t *testing.T) {
+	l, err := Open("none")
+	if l != nil || err != nil {
+		t.Errorf("Open(none) = %v, %v", l, err)
+	}
+	l.Write(Record{})
+	l.Close()
+	if l.Lost() != 0 {
+		t.Error("the nil log lost something")
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil {
+		t.Error("Open in a missing directory succeeded")
+	}
+}
+
+// stalled is a destination that takes nothing until it is let go.
+type stalled struct {
+	bytes.Buffer
+	let chan struct{}
+}
+
+func (s *stalled) Write(p []byte) (int, error) {
+	<-s.let
+	return s.Buffer.Write(p)
+}
+
+// TestWrite_neverWaits: a destination that stalls costs records, not requests.
+func TestWrite_neverWaits(t *testing.T) {
+	s := &stalled{let: make(chan struct{})}
+	l := start(s, nil)
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for range queued {
+				l.Write(Record{Door: "check"})
+			}
+		})
+	}
+	writers.Wait()
+	lost := l.Lost()
+	if lost == 0 {
+		t.Error("nothing was dropped")
+	}
+	close(s.let)
+	l.Close()
+	if written := uint64(strings.Count(s.String(), "\n")); written+lost != 4*queued {
+		t.Errorf("%d written and %d lost of %d", written, lost, 4*queued)
+	}
+}
+
+type full struct{ left int }
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.left--; f.left < 0 {
+		return len(p), nil
+	}
+	return 0, errors.New("no space left on device")
+}
+
+// TestWrite_recovers: after a full disk the log goes on, and what was lost is counted.
+func TestWrite_recovers(t *testing.T) {
+	f := &full{left: 1}
+	l := start(f, nil)
+	l.Write(Record{})
+	for l.Lost() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	l.Write(Record{})
+	l.Close()
+	if f.left != -1 || l.Lost() != 1 {
+		t.Errorf("left %d, lost %d, want one failed write and one good one", f.left, l.Lost())
+	}
+}
