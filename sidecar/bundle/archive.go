@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // readArchive reads a .tar.gz stream to its very end: entries, the zeros after them, the
@@ -83,7 +85,7 @@ func (t *tree) unpack(header *tar.Header, r io.Reader) error {
 		return fmt.Errorf("%s: is %s, and only files and directories are read", name, entryType(header.Typeflag))
 	}
 	if k, err := kindOf(name); absolute && err == nil && k == ignoredFile {
-		return fmt.Errorf("name %s is absolute", quote(header.Name))
+		return fmt.Errorf("name %s is absolute", phrase.Quote(header.Name))
 	}
 	return t.take(name, r, header.Size)
 }
@@ -108,7 +110,7 @@ func local(name string, directory bool) (rest string, absolute bool) {
 func checkRecords(header *tar.Header) error {
 	for key := range header.PAXRecords {
 		if key == "size" || strings.HasPrefix(key, "GNU.sparse.") {
-			return fmt.Errorf("%s: PAX record %s changes the size of the entry", quote(header.Name), quote(key))
+			return fmt.Errorf("%s: PAX record %s changes the size of the entry", phrase.Quote(header.Name), phrase.Quote(key))
 		}
 	}
 	return nil
@@ -119,7 +121,7 @@ func checkRecords(header *tar.Header) error {
 func checkGlobal(header *tar.Header) error {
 	for key := range header.PAXRecords {
 		if key != "comment" {
-			return fmt.Errorf("global PAX record %s is not supported", quote(key))
+			return fmt.Errorf("global PAX record %s is not supported", phrase.Quote(key))
 		}
 	}
 	return nil

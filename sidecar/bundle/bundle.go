@@ -18,6 +18,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"postern/sidecar/model"
+	"postern/sidecar/phrase"
 )
 
 // A Bundle is the checked content of one or several sources. It is shared between
@@ -162,7 +163,7 @@ func (b *Bundle) merge(parts []*part) error {
 		maps.Copy(b.Modules, p.modules)
 		maps.Copy(b.Tests, p.tests)
 		if where, err := insert(b.Data, p.data); err != nil {
-			return fmt.Errorf("%s: data at %s: %w", strings.TrimSuffix(p.tree.label, "/"), quote(strings.Join(where, "/")), err)
+			return fmt.Errorf("%s: data at %s: %w", strings.TrimSuffix(p.tree.label, "/"), phrase.Quote(strings.Join(where, "/")), err)
 		}
 		if err := b.Entrypoints.add(p.manifest.entrypoints); err != nil {
 			return fmt.Errorf("%s: %w", p.tree.label+manifestName, err)

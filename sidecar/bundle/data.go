@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"postern/sidecar/model"
+	"postern/sidecar/phrase"
 )
 
 // readData decodes a data file and puts it where its directory says.
@@ -45,7 +46,7 @@ func (p *parser) readData(f file) {
 // failAt keeps a mistake about the data path where; format has verbs for it and more.
 func (p *parser) failAt(f file, where []string, format string, args ...any) {
 	at := locate([]labelled{{p.tree.label, f}}, []model.Place{{Path: where, Key: true}})[0]
-	p.fail(f, at.Line, at.Column, fmt.Sprintf(format, append([]any{quote(strings.Join(where, "/"))}, args...)...))
+	p.fail(f, at.Line, at.Column, fmt.Sprintf(format, append([]any{phrase.Quote(strings.Join(where, "/"))}, args...)...))
 }
 
 // conflict keeps the mistake that f and a file before it both give the data at where.

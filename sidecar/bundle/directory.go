@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"postern/sidecar/phrase"
 )
 
 // dataLink is the link that Kubernetes swaps when it updates a mounted ConfigMap. The
@@ -107,7 +109,7 @@ func (w *walk) directory(real, name string) error {
 	}
 	names, err := w.names(real)
 	if err != nil {
-		return fmt.Errorf("read directory %s: %w", quote(real), err)
+		return fmt.Errorf("read directory %s: %w", phrase.Quote(real), err)
 	}
 	for _, base := range names {
 		if err := w.entry(path.Join(real, base), path.Join(name, base)); err != nil {
@@ -133,7 +135,7 @@ func (w *walk) follow(real string) (string, error) {
 		return "", err
 	}
 	if strings.ContainsAny(target, `/\`) || !strings.HasPrefix(target, "..") || target == ".." || target == dataLink {
-		return "", fmt.Errorf("%s: leads to %s, not to a directory beside it", quote(link), quote(target))
+		return "", fmt.Errorf("%s: leads to %s, not to a directory beside it", phrase.Quote(link), phrase.Quote(target))
 	}
 	w.links[link] = target
 	return path.Join(real, target), nil
@@ -214,7 +216,7 @@ func open(root *os.Root, name string, wanted fs.FileMode) (*os.File, error) {
 		return nil, err
 	}
 	if got := before.Mode().Type(); got != wanted {
-		return nil, fmt.Errorf("%s: is %s", quote(name), describe(got))
+		return nil, fmt.Errorf("%s: is %s", phrase.Quote(name), describe(got))
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -222,7 +224,7 @@ func open(root *os.Root, name string, wanted fs.FileMode) (*os.File, error) {
 	}
 	after, err := f.Stat()
 	if err == nil && !os.SameFile(before, after) {
-		err = fmt.Errorf("%s: was replaced while it was opened", quote(name))
+		err = fmt.Errorf("%s: was replaced while it was opened", phrase.Quote(name))
 	}
 	if err != nil {
 		f.Close()
@@ -267,7 +269,7 @@ func readFS(limits Limits, fsys fs.FS) (*tree, error) {
 			return err
 		}
 		if !entry.Type().IsRegular() {
-			return fmt.Errorf("%s: is %s", quote(name), describe(entry.Type()))
+			return fmt.Errorf("%s: is %s", phrase.Quote(name), describe(entry.Type()))
 		}
 		return t.takeFS(fsys, name)
 	})

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/phrase"
 )
 
 // A syntaxError is a fault at an offset of a file's content.
@@ -110,7 +112,7 @@ func (d *jsonDecoder) fault(err error) error {
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic):
-		return &syntaxError{syntactic.ByteOffset, fmt.Sprintf("duplicate key %s", quote(syntactic.JSONPointer.LastToken()))}
+		return &syntaxError{syntactic.ByteOffset, fmt.Sprintf("duplicate key %s", phrase.Quote(syntactic.JSONPointer.LastToken()))}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &syntaxError{d.dec.InputOffset(), "ends in the middle of a value"}
 	case errors.As(err, &syntactic):
@@ -137,10 +139,10 @@ func checkNumber(number string) error {
 	}
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return fmt.Errorf("number %s is too large", quote(number))
+		return fmt.Errorf("number %s is too large", phrase.Quote(number))
 	}
 	if f == 0 && vanishes(number) {
-		return fmt.Errorf("number %s is too small", quote(number))
+		return fmt.Errorf("number %s is too small", phrase.Quote(number))
 	}
 	return nil
 }

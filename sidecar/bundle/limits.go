@@ -22,7 +22,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		FileBytes:  16 << 20,
 		DataBytes:  64 << 20,
-		TotalBytes: 256 << 20,
+		TotalBytes: 96 << 20,
 		Files:      10_000,
 		Depth:      128,
 	}

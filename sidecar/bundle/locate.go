@@ -21,14 +21,9 @@ type labelled struct {
 	file  file
 }
 
-// A memberPlace is a member or element below the root of one file.
-type memberPlace struct {
-	path []string
-	key  bool
-}
-
-// A memberPosition is where it stands. Depth is how many parts of its path the file
-// spells out; the position is that of the last of them.
+// A memberPosition is where a member or element below the root of one file stands. Depth
+// is how many parts of its path the file spells out; the position is that of the last of
+// them.
 type memberPosition struct {
 	line, column, depth int
 }
@@ -58,11 +53,11 @@ func locate(files []labelled, places []model.Place) []model.Position {
 	depths := make([]int, len(places))
 	for _, l := range files {
 		dir := directoryOf(l.file.path)
-		var inside []memberPlace
+		var inside []model.Place
 		var index []int
 		for i, p := range places {
 			if len(p.Path) >= len(dir) && slices.Equal(p.Path[:len(dir)], dir) {
-				inside = append(inside, memberPlace{p.Path[len(dir):], p.Key})
+				inside = append(inside, model.Place{Path: p.Path[len(dir):], Key: p.Key})
 				index = append(index, i)
 			}
 		}
@@ -80,14 +75,14 @@ func locate(files []labelled, places []model.Place) []model.Position {
 	return found
 }
 
-func positions(f file, places []memberPlace) []memberPosition {
+func positions(f file, places []model.Place) []memberPosition {
 	if f.kind == jsonData {
 		return positionsJSON(f.content, places)
 	}
 	return positionsYAML(f.content, places)
 }
 
-func positionsYAML(content []byte, places []memberPlace) []memberPosition {
+func positionsYAML(content []byte, places []model.Place) []memberPosition {
 	found := make([]memberPosition, len(places))
 	document, err := parseYAML(content)
 	for i, p := range places {
@@ -100,16 +95,16 @@ func positionsYAML(content []byte, places []memberPlace) []memberPosition {
 }
 
 // positionYAML walks down from a node as far as the path goes.
-func positionYAML(n *yaml.Node, p memberPlace) memberPosition {
+func positionYAML(n *yaml.Node, p model.Place) memberPosition {
 	at := memberPosition{line: n.Line, column: n.Column}
-	for depth, name := range p.path {
+	for depth, name := range p.Path {
 		key, value := memberYAML(n, name)
 		if value == nil {
 			break
 		}
 		n = value
 		at = memberPosition{value.Line, value.Column, depth + 1}
-		if key != nil && p.key {
+		if key != nil && p.Key {
 			at.line, at.column = key.Line, key.Column
 		}
 	}
@@ -155,13 +150,13 @@ func (w *wanted) add(path []string, index int) {
 }
 
 // positionsJSON finds all places in one pass, which skips whatever leads to none.
-func positionsJSON(content []byte, places []memberPlace) []memberPosition {
+func positionsJSON(content []byte, places []model.Place) []memberPosition {
 	s := &scanner{dec: jsontext.NewDecoder(bytes.NewBuffer(content)), content: content, places: places}
 	s.offsets = make([]int64, len(places))
 	s.depths = make([]int, len(places))
 	root := &wanted{}
 	for i, p := range places {
-		root.add(p.path, i)
+		root.add(p.Path, i)
 	}
 	// The content was read before, so a fault here is none; what was found stands.
 	_ = s.value(root, 0)
@@ -185,7 +180,7 @@ func positionsJSON(content []byte, places []memberPlace) []memberPosition {
 type scanner struct {
 	dec     *jsontext.Decoder
 	content []byte
-	places  []memberPlace
+	places  []model.Place
 	offsets []int64
 	depths  []int
 }
@@ -228,7 +223,7 @@ func (s *scanner) value(w *wanted, depth int) error {
 func (s *scanner) found(w *wanted, key, value int64, depth int) {
 	for _, i := range w.pass {
 		s.depths[i], s.offsets[i] = depth, value
-		if s.places[i].key {
+		if s.places[i].Key {
 			s.offsets[i] = key
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"postern/sidecar/model"
+	"postern/sidecar/phrase"
 )
 
 // A manifest is what a bundle says of itself in its .manifest.
@@ -36,9 +36,14 @@ func (p *parser) readManifest(f file) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := p.manifest.set(name, members[name]); err != nil {
-			at := positionsJSON(f.content, []memberPlace{{[]string{name}, true}})[0]
+			at := positionsJSON(f.content, []model.Place{{Path: []string{name}, Key: true}})[0]
 			p.fail(f, at.line, at.column, err.Error())
 		}
+	}
+	for _, path := range p.manifest.entrypoints.unused() {
+		where := strings.Split("metadata.postern.entrypoints."+path, ".")
+		at := positionsJSON(f.content, []model.Place{{Path: where, Key: true}})[0]
+		p.warn(f, at.line, at.column, fmt.Sprintf("this build does not use the entrypoint %s yet; it has no effect", path))
 	}
 }
 
@@ -66,8 +71,8 @@ func (m *manifest) set(name string, value any) error {
 	case "metadata":
 		m.entrypoints, err = metadata(value)
 	default:
-		err = fmt.Errorf("unknown member %s%s", quote(name),
-			model.Suggest(name, slices.Values(manifestMembers)))
+		err = fmt.Errorf("unknown member %s%s", phrase.Quote(name),
+			phrase.DidYouMean(phrase.Suggest(name, manifestMembers)))
 	}
 	return err
 }
@@ -82,7 +87,7 @@ func revision(value any) (string, error) {
 	case len(s) > most:
 		return "", fmt.Errorf("revision is longer than %d bytes", most)
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("revision %s must be printable ASCII without spaces", quote(s))
+		return "", fmt.Errorf("revision %s must be printable ASCII without spaces", phrase.Quote(s))
 	}
 	return s, nil
 }
@@ -102,7 +107,7 @@ func roots(value any) ([]string, error) {
 		all[i] = strings.Trim(s, "/")
 		for _, other := range all[:i] {
 			if overlap(other, all[i]) {
-				return nil, fmt.Errorf("roots %s and %s overlap", quote(other), quote(all[i]))
+				return nil, fmt.Errorf("roots %s and %s overlap", phrase.Quote(other), phrase.Quote(all[i]))
 			}
 		}
 	}
@@ -116,7 +121,7 @@ func fileVersions(value any) error {
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(members)) {
 		if members[pattern] != json.Number("1") {
-			return fmt.Errorf("file_rego_versions: %s must be 1: only Rego v1 is supported", quote(pattern))
+			return fmt.Errorf("file_rego_versions: %s must be 1: only Rego v1 is supported", phrase.Quote(pattern))
 		}
 	}
 	return nil
@@ -139,91 +144,11 @@ func metadata(value any) (Entrypoints, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if name != "entrypoints" {
-			return none, fmt.Errorf("unknown member %s of metadata.postern%s", quote(name), model.Suggest(name, slices.Values([]string{"entrypoints"})))
+			return none, fmt.Errorf("unknown member %s of metadata.postern%s", phrase.Quote(name), phrase.DidYouMean(phrase.Suggest(name, []string{"entrypoints"})))
 		}
 	}
 	if own, ok = members["entrypoints"]; !ok {
 		return none, nil
 	}
 	return entrypoints(own)
-}
-
-func entrypoints(value any) (Entrypoints, error) {
-	var e Entrypoints
-	err := paths("metadata.postern.entrypoints", value, e.fields(), func(v any) error {
-		return paths("metadata.postern.entrypoints.search", v, e.Search.fields(), nil)
-	})
-	return e, err
-}
-
-func (e *Entrypoints) fields() map[string]*string {
-	return map[string]*string{"check": &e.Check, "route": &e.Route, "evaluate": &e.Evaluate}
-}
-
-func (s *Search) fields() map[string]*string {
-	return map[string]*string{"subject": &s.Subject, "resource": &s.Resource, "action": &s.Action}
-}
-
-// paths reads an object of entrypoints into fields; search, if there may be one, is
-// given the member of that name.
-func paths(where string, value any, fields map[string]*string, search func(any) error) error {
-	members, ok := value.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%s must be an object", where)
-	}
-	known := slices.Sorted(maps.Keys(fields))
-	if search != nil {
-		known = append(known, "search")
-	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if name == "search" && search != nil {
-			if err := search(members[name]); err != nil {
-				return err
-			}
-			continue
-		}
-		field, ok := fields[name]
-		if !ok {
-			return fmt.Errorf("unknown entrypoint %s in %s%s", quote(name), where, model.Suggest(name, slices.Values(known)))
-		}
-		s, ok := members[name].(string)
-		if !ok {
-			return fmt.Errorf("%s.%s must be a string", where, name)
-		}
-		if err := checkEntrypoint(s); err != nil {
-			return fmt.Errorf("%s.%s: %w", where, name, err)
-		}
-		*field = s
-	}
-	return nil
-}
-
-// checkEntrypoint accepts the path of a rule below data: package and rule, with slashes.
-func checkEntrypoint(s string) error {
-	segments := strings.Split(s, "/")
-	if len(segments) < 2 || segments[0] == "data" {
-		return fmt.Errorf("%s is not the path of a rule, such as postern/check/decision", quote(s))
-	}
-	for _, segment := range segments {
-		if segment == "" || strings.ContainsFunc(segment, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
-			return fmt.Errorf("%s is not the path of a rule: %s is no name", quote(s), quote(segment))
-		}
-	}
-	return nil
-}
-
-// add takes the entrypoints of another source. Two that differ are a mistake.
-func (e *Entrypoints) add(other Entrypoints) error {
-	for _, pair := range [][2]map[string]*string{{e.fields(), other.fields()}, {e.Search.fields(), other.Search.fields()}} {
-		for _, name := range slices.Sorted(maps.Keys(pair[0])) {
-			mine, theirs := pair[0][name], *pair[1][name]
-			if *mine != "" && theirs != "" && *mine != theirs {
-				return fmt.Errorf("entrypoint %s is %s, and %s in another source", name, quote(theirs), quote(*mine))
-			}
-			if theirs != "" {
-				*mine = theirs
-			}
-		}
-	}
-	return nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
+
+	"postern/sidecar/phrase"
 )
 
 // readModule parses a module as Rego v1, with its annotations.
@@ -72,7 +74,7 @@ func parseRego(name, text string) (m *ast.Module, err error) {
 func packagePath(m *ast.Module) ([]string, error) {
 	at, err := storage.NewPathForRef(m.Package.Path)
 	if err != nil || len(at) == 0 {
-		return nil, fmt.Errorf("package %s is not a path of names", quote(m.Package.Path.String()))
+		return nil, fmt.Errorf("package %s is not a path of names", phrase.Quote(m.Package.Path.String()))
 	}
 	return at, nil
 }
@@ -91,6 +93,9 @@ func reservedPackage(at []string, k kind) error {
 		case "extend", "log":
 			if len(at) > 2 && at[1] == "extend" && at[2] == "deny" {
 				return errors.New("package postern.extend.deny stands where the rule deny of package postern.extend does")
+			}
+			if k == testFile && len(at) == 2 {
+				return errors.New("a file named _test.rego takes no part in serving: its package is postern.extend_test, or the file has another name")
 			}
 			return nil
 		case "extend_test", "log_test":
@@ -120,7 +125,11 @@ func checkModules(modules map[string]*ast.Module, data map[string]any) error {
 			if err := clash(at, rule, data); err != nil {
 				mistakes = append(mistakes, mistake(name, rule.Location.Row, rule.Location.Col, err.Error()))
 			}
-			if !slices.Equal(at, []string{"postern", "extend"}) || rule.Head.Ref()[0].Value.Compare(ast.Var("deny")) != 0 {
+			if rule.Head.Ref()[0].Value.Compare(ast.Var("deny")) != 0 || len(at) < 2 || at[0] != "postern" || at[1] != "extend" {
+				continue
+			}
+			if len(at) > 2 {
+				mistakes = append(mistakes, mistake(name, rule.Location.Row, rule.Location.Col, "deny denies in package postern.extend alone, not below it"))
 				continue
 			}
 			denies = true
@@ -162,5 +171,5 @@ func clash(at []string, rule *ast.Rule, data map[string]any) error {
 	if !found {
 		return nil
 	}
-	return fmt.Errorf("rule %s stands where the bundle has data, at %s", quote(rule.Head.Ref().String()), quote(strings.Join(where, "/")))
+	return fmt.Errorf("rule %s stands where the bundle has data, at %s", phrase.Quote(rule.Head.Ref().String()), phrase.Quote(strings.Join(where, "/")))
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"postern/sidecar/phrase"
 )
 
 // manifestName is the one name and place of a bundle's manifest.
@@ -57,8 +59,23 @@ func kindOf(name string) (kind, error) {
 		return testFile, nil
 	case strings.HasSuffix(base, ".rego"):
 		return moduleFile, nil
+	case strings.EqualFold(path.Ext(base), ".rego"):
+		return 0, errors.New("Rego is read from files that end in .rego, in lower case")
+	case misnamed(name):
+		return 0, errors.New("data is read from data.json, data.yaml and data.yml alone; did you mean model/data.yaml?")
 	}
 	return ignoredFile, nil
+}
+
+// misnamed reports whether a file seems to be the model, or a part of it, under a name
+// that is not read. A model that is ignored takes nothing away.
+func misnamed(name string) bool {
+	switch path.Ext(name) {
+	case ".json", ".yaml", ".yml":
+		top, _, below := strings.Cut(name, "/")
+		return below && top == "model" || strings.TrimSuffix(name, path.Ext(name)) == "model"
+	}
+	return false
 }
 
 // hidden reports whether a part of a path begins with a dot. Only the manifest and the
@@ -77,21 +94,21 @@ func checkName(name string) error {
 	case name == "":
 		return errors.New("empty name")
 	case len(name) > maxPath:
-		return fmt.Errorf("name %s is longer than %d bytes", quote(name), maxPath)
+		return fmt.Errorf("name %s is longer than %d bytes", phrase.Quote(name), maxPath)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("name %s is not valid UTF-8", quote(name))
+		return fmt.Errorf("name %s is not valid UTF-8", phrase.Quote(name))
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fmt.Errorf("name %s has a control character in it", quote(name))
+		return fmt.Errorf("name %s has a control character in it", phrase.Quote(name))
 	case strings.Contains(name, `\`):
-		return fmt.Errorf("name %s has a backslash in it", quote(name))
+		return fmt.Errorf("name %s has a backslash in it", phrase.Quote(name))
 	case len(name) > 1 && name[1] == ':' && (name[0]|0x20) >= 'a' && (name[0]|0x20) <= 'z':
-		return fmt.Errorf("name %s begins with a drive letter", quote(name))
+		return fmt.Errorf("name %s begins with a drive letter", phrase.Quote(name))
 	case strings.HasPrefix(name, "/"):
-		return fmt.Errorf("name %s is absolute", quote(name))
+		return fmt.Errorf("name %s is absolute", phrase.Quote(name))
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("name %s has an empty, . or .. part", quote(name))
+			return fmt.Errorf("name %s has an empty, . or .. part", phrase.Quote(name))
 		}
 	}
 	return nil
@@ -101,13 +118,4 @@ func checkName(name string) error {
 // tell them apart.
 func fold(name string) string {
 	return strings.ToLower(strings.ToUpper(name))
-}
-
-// quote makes s safe and short enough for one line of an error.
-func quote(s string) string {
-	const most = 120
-	if len(s) <= most {
-		return fmt.Sprintf("%q", s)
-	}
-	return fmt.Sprintf("%q…", s[:most])
 }

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/sidecar/model"
 )
 
 // A part is one source, parsed and checked for itself.
@@ -97,11 +99,13 @@ func (p *parser) fail(f file, line, column int, cause string) {
 	p.mistakes = append(p.mistakes, mistake(p.tree.label+f.path, line, column, cause))
 }
 
-func mistake(path string, line, column int, cause string) error {
-	if line == 0 {
-		return fmt.Errorf("%s: %s", path, cause)
-	}
-	return fmt.Errorf("%s:%d:%d: %s", path, line, column, cause)
+// warn keeps what is probably not meant and refuses nothing.
+func (p *parser) warn(f file, line, column int, cause string) {
+	p.warnings = append(p.warnings, mistake(p.tree.label+f.path, line, column, cause).Error())
+}
+
+func mistake(path string, line, column int, cause string) model.Mistake {
+	return model.Mistake{Position: model.Position{File: path, Line: line, Column: column}, Cause: cause}
 }
 
 // failWith keeps a decoder's error at its position.

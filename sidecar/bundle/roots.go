@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	opa "github.com/open-policy-agent/opa/v1/bundle"
+
+	"postern/sidecar/phrase"
 )
 
 // overlap is OPA's rule: one of the roots is the other, or a prefix of it by segments.
@@ -42,7 +44,7 @@ func permitted(roots, at []string, value any) error {
 	}
 	members, ok := value.(map[string]any)
 	if !ok || len(at) > 0 && !leads(roots, at) {
-		return fmt.Errorf("data at %s is outside the roots of the manifest, %s", quote(strings.Join(at, "/")), list(roots))
+		return fmt.Errorf("data at %s is outside the roots of the manifest, %s", phrase.Quote(strings.Join(at, "/")), list(roots))
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := permitted(roots, append(slices.Clip(at), name), members[name]); err != nil {
@@ -64,7 +66,7 @@ func list(names []string) string {
 			quoted = append(quoted, "…")
 			break
 		}
-		quoted = append(quoted, quote(name))
+		quoted = append(quoted, phrase.Quote(name))
 	}
 	return strings.Join(quoted, ", ")
 }

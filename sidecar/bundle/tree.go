@@ -12,6 +12,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // A file is a file of a bundle, read and not yet parsed.
@@ -51,7 +53,7 @@ func (t *tree) enter(name string, directory bool) error {
 		return err
 	}
 	if strings.Count(name, "/") >= t.limits.Depth {
-		return fmt.Errorf("%s: more than %d directories deep", quote(name), t.limits.Depth)
+		return fmt.Errorf("%s: more than %d directories deep", phrase.Quote(name), t.limits.Depth)
 	}
 	for part := name; part != "."; part = path.Dir(part) {
 		folded := fold(part)

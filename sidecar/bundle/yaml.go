@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"postern/sidecar/phrase"
 )
 
 // A nodeError is a fault at a line and column of a YAML file.
@@ -83,7 +85,7 @@ func yamlValue(n *yaml.Node, depth int) (any, error) {
 	case n.Anchor != "":
 		return nil, faultf(n, "anchors are not supported")
 	case n.Style&yaml.TaggedStyle != 0:
-		return nil, faultf(n, "the tag %s is not supported", quote(n.Tag))
+		return nil, faultf(n, "the tag %s is not supported", phrase.Quote(n.Tag))
 	case n.Kind == yaml.ScalarNode:
 		return yamlScalar(n)
 	case depth == 0:
@@ -120,10 +122,10 @@ func yamlMapping(n *yaml.Node, depth int) (any, error) {
 		}
 		s, ok := name.(string)
 		if !ok {
-			return nil, faultf(key, "the key %s is not a string: quote it", quote(key.Value))
+			return nil, faultf(key, "the key %s is not a string: quote it", phrase.Quote(key.Value))
 		}
 		if _, twice := members[s]; twice {
-			return nil, faultf(key, "duplicate key %s", quote(s))
+			return nil, faultf(key, "duplicate key %s", phrase.Quote(s))
 		}
 		if members[s], err = yamlValue(n.Content[i+1], depth-1); err != nil {
 			return nil, err
@@ -150,7 +152,7 @@ func yamlScalar(n *yaml.Node) (any, error) {
 		return strings.EqualFold(n.Value, "true"), nil
 	case "!!int", "!!float":
 		if !jsonNumber.MatchString(n.Value) {
-			return nil, faultf(n, "%s is not a number that JSON has: quote it, or write it in plain digits", quote(n.Value))
+			return nil, faultf(n, "%s is not a number that JSON has: quote it, or write it in plain digits", phrase.Quote(n.Value))
 		}
 		if err := checkNumber(n.Value); err != nil {
 			return nil, faultf(n, "%v", err)
@@ -168,8 +170,8 @@ func yamlScalar(n *yaml.Node) (any, error) {
 		}
 		return n.Value, nil
 	case "!!timestamp":
-		return nil, faultf(n, "%s is a time to some readers of YAML: quote it", quote(n.Value))
+		return nil, faultf(n, "%s is a time to some readers of YAML: quote it", phrase.Quote(n.Value))
 	default:
-		return nil, faultf(n, "%s is of the type %s, which JSON does not have", quote(n.Value), quote(tag))
+		return nil, faultf(n, "%s is of the type %s, which JSON does not have", phrase.Quote(n.Value), phrase.Quote(tag))
 	}
 }

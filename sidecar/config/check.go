@@ -6,19 +6,22 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"postern/sidecar/phrase"
 )
 
 // Validate checks c as [Load] does, for a Config that was made otherwise. The error
 // joins every mistake.
 func (c *Config) Validate() error {
 	r := &report{}
-	c.check(r)
+	c.check(r, false)
 	return r.err()
 }
 
 // check adds every mistake of c to r, but for what follows from those in r already.
-func (c *Config) check(r *report) {
-	k := checker{c, r}
+// With policyOnly, see [LoadPolicy].
+func (c *Config) check(r *report, policyOnly bool) {
+	k := checker{c, r, policyOnly}
 	k.listeners()
 	k.bundles()
 	k.issuers()
@@ -36,6 +39,7 @@ func (c *Config) check(r *report) {
 type checker struct {
 	*Config
 	*report
+	policyOnly bool
 }
 
 // wrong notes a mistake at key, placed where the key or what holds it was set.
@@ -49,6 +53,13 @@ func (k checker) wrong(key, format string, args ...any) {
 func (k checker) lacks(key, format string, args ...any) {
 	if !slices.Contains(k.misspelt, key) {
 		k.wrong(key, format, args...)
+	}
+}
+
+// needs is lacks for what only a server cannot do without.
+func (k checker) needs(key, format string, args ...any) {
+	if !k.policyOnly {
+		k.lacks(key, format, args...)
 	}
 }
 
@@ -124,7 +135,7 @@ func (k checker) tls(key string, t TLS) {
 
 func (k checker) bundles() {
 	if len(k.Bundles) == 0 {
-		k.lacks("bundles", "none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")
+		k.needs("bundles", "none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")
 	}
 	seen := map[string]bool{}
 	for i, b := range k.Bundles {
@@ -186,12 +197,15 @@ func (k checker) clients() {
 // gatedBuiltins are the refused functions that policy.builtins can give back.
 var gatedBuiltins = []string{"io.jwt.decode_verify", "time.now_ns"}
 
+// Builtins returns the names that policy.builtins may hold.
+func Builtins() []string { return slices.Clone(gatedBuiltins) }
+
 func (k checker) policy() {
 	k.unique("policy.builtins", k.Policy.Builtins, func(name string) error {
 		if slices.Contains(gatedBuiltins, name) {
 			return nil
 		}
-		return fmt.Errorf("%s cannot be allowed; only %s can%s", show(name), strings.Join(gatedBuiltins, " and "), suggestion(name, gatedBuiltins))
+		return fmt.Errorf("%s cannot be allowed; only %s can%s", show(name), strings.Join(gatedBuiltins, " and "), phrase.DidYouMean(phrase.Suggest(name, gatedBuiltins)))
 	})
 	if k.Policy.Deadline <= 0 {
 		k.wrong("policy.deadline", "must be more than 0")

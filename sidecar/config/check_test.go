@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +28,16 @@ func TestLoad_checks(t *testing.T) {
 	f("public_url: 'https://x.example:0'", `13: public_url: port "0" is not from 1 to 65535`)
 	f("public_url: 'https://u:p@x.example'", `13: public_url: "https://…@x.example" must not carry a user or a password`)
 	f("doors: {check: false, ext_authz: false, forward_auth: false, auth_request: false}", "8: doors: every door is closed: nothing would be answered")
+	f("doors: {check: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
+	f("doors: {check: false, ext_authz: false, forward_auth: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
 	f("policy: {builtins: [http.send]}", `21: policy.builtins[0]: "http.send" cannot be allowed; only io.jwt.decode_verify and time.now_ns can`)
-	f("policy: {builtins: [time.now]}", `21: policy.builtins[0]: "time.now" cannot be allowed; only io.jwt.decode_verify and time.now_ns can; did you mean time.now_ns?`)
+	f("policy: {builtins: [time.now]}", `21: policy.builtins[0]: "time.now" cannot be allowed; only io.jwt.decode_verify and time.now_ns can; did you mean "time.now_ns"?`)
 	f("policy: {builtins: [time.now_ns, time.now_ns]}", `34: policy.builtins[1]: "time.now_ns" is given twice`)
 	f("policy: {deadline: 0s}", "20: policy.deadline: must be more than 0")
 	f("policy: {deadline: -5s}", `20: policy.deadline: "-5s" is no duration: want one such as 100ms, 5s or 1m30s`)
 	f("entrypoints: {check: data.a.b}", `22: entrypoints.check: "data.a.b" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
 	f("entrypoints: {check: /a/b}", `22: entrypoints.check: "/a/b" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
+	f("entrypoints: {check: data/a/b}", `22: entrypoints.check: "data/a/b" is no path of a rule: want package and rule with slashes, such as postern/check/decision`)
 	f("limits: {token: 255}", "17: limits.token: 255 is not from 256 to 1MiB")
 	f("limits: {header: 2MiB}", "18: limits.header: 2MiB is not from 1KiB to 1MiB")
 	f("limits: {header: 4KiB}", "9: limits.token: 8KiB cannot arrive in limits.header, 4KiB")
@@ -82,7 +86,7 @@ func TestLoad_issuerChecks(t *testing.T) {
 	f("issuer: https://i.example", "issuer: https://", `3:11: issuers[0].issuer: "https://" is no absolute URL`)
 	f("issuer: https://i.example", "issuer: accounts")
 	f("  jwks: k.json\n", "", "3:3: issuers[0].jwks: neither jwks nor public_key is given: an issuer needs one of them")
-	f("  jwks: k.json\n", "  jwk: k.json\n", "4:3: issuers[0].jwk: unknown key; did you mean jwks?")
+	f("  jwks: k.json\n", "  jwk: k.json\n", `4:3: issuers[0].jwk: unknown key; did you mean "jwks"?`)
 	f("jwks: k.json", "jwks: http://i.example/jwks", `4:9: issuers[0].jwks: "http://i.example/jwks" must be https: http is for loopback only`)
 	f("jwks: k.json", "jwks: http://localhost:8080/jwks")
 	f("jwks: k.json", "jwks: 'http://[::1]:8080/jwks'")
@@ -97,7 +101,7 @@ func TestLoad_issuerChecks(t *testing.T) {
 	f("[https://app.example]", "['https://a.example', 'https://a.example']", `5:45: issuers[0].authorized_parties[1]: "https://a.example" is given twice`)
 	f("[https://app.example]\n", "[https://app.example]\n  audience: ['a b']\n", `6:14: issuers[0].audience[0]: "a b" has spaces or control characters, or nothing`)
 	f("[https://app.example]\n", "[https://app.example]\n  algorithms: []\n", "6:15: issuers[0].algorithms: is empty: name at least one")
-	f("[https://app.example]\n", "[https://app.example]\n  algorithms: [RS265]\n", `6:16: issuers[0].algorithms[0]: "RS265" is not supported: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; did you mean RS256?`)
+	f("[https://app.example]\n", "[https://app.example]\n  algorithms: [RS265]\n", `6:16: issuers[0].algorithms[0]: "RS265" is not supported: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; did you mean "RS256"?`)
 	f("[https://app.example]\n", "[https://app.example]\n  claims: {}\n", "6:11: issuers[0].claims: is an empty mapping: no session would have more than its user")
 	f("[https://app.example]\n", "[https://app.example]\n  claims: {user_id: sub}\n", `6:21: issuers[0].claims.user_id: "sub" is no JSON pointer: it must begin with a slash`)
 	f("[https://app.example]\n", "[https://app.example]\n  claims: {user_id: /a~2b, status: /a~}\n",
@@ -229,4 +233,34 @@ func TestWarnings(t *testing.T) {
 	f(func(c *Config) {
 		c.HTTP.Listen, c.GRPC.Listen, c.Admin.Listen = tcp(":1"), tcp("10.0.0.1:2"), Address{"unix", "/run/a"}
 	}, "http.listen: :1 can be reached from other machines, without TLS", "grpc.listen: 10.0.0.1:2 can be reached from other machines, without TLS")
+}
+
+// What was said and nothing reads is warned of, where it was said; a default is not.
+func TestWarnings_noEffect(t *testing.T) {
+	f := func(lines string, environ, args []string, want ...string) {
+		t.Helper()
+		c := mustLoad(t, minimalFile+lines+"\n", environ, args)
+		for i := range want {
+			want[i] += "; it has no effect"
+		}
+		if got := strings.Join(c.Warnings(), "\n"); got != strings.Join(want, "\n") {
+			t.Fatalf("Warnings with %q:\n%s\nwant:\n%s", lines, got, strings.Join(want, "\n"))
+		}
+	}
+	f("", nil, nil)
+	f("grpc: {listen: '127.0.0.1:9191'}", nil, nil, "postern.yaml:6:16: grpc.listen: this build has no gRPC door yet")
+	f("grpc: {reflection: false}", nil, nil)
+	f("public_url: https://x.example", nil, nil, "postern.yaml:6:13: public_url: this build has no metadata that would state it yet")
+	f("doors: {check: true, ext_authz: true, forward_auth: true, auth_request: true}", nil, nil,
+		"postern.yaml:6:33: doors.ext_authz: this build has no Envoy door yet",
+		"postern.yaml:6:53: doors.forward_auth: this build has no forward-auth door yet",
+		"postern.yaml:6:73: doors.auth_request: this build has no auth-request door yet")
+	f("doors: {check: true, ext_authz: false, forward_auth: false, auth_request: false}", nil, nil)
+	f("cache: {tokens: 1MiB, decisions: 1MiB}", nil, nil, "postern.yaml:6:34: cache.decisions: this build has no cache of decisions yet")
+	f("cache: {decisions: 0}", nil, nil)
+	f("", []string{"POSTERN_GRPC_LISTEN=127.0.0.1:1"}, []string{"--public-url=https://x.example"},
+		"POSTERN_GRPC_LISTEN: this build has no gRPC door yet", "--public-url: this build has no metadata that would state it yet")
+	for _, i := range idle {
+		find(reflect.ValueOf(Default()).Elem(), i.key)
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"postern/sidecar/phrase"
 )
 
 // algorithms are the signature algorithms that an issuer may use (RFC 7518 section 3.1,
@@ -16,12 +18,16 @@ var algorithms = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
-// maxClockSkew is the largest difference of clocks that is not rather a mistake.
-const maxClockSkew = 10 * time.Minute
+// Algorithms returns the signature algorithms that issuers[].algorithms may name.
+func Algorithms() []string { return slices.Clone(algorithms) }
+
+// MaxClockSkew is the largest issuers[].clock_skew: a larger difference of clocks is
+// rather a mistake.
+const MaxClockSkew = 10 * time.Minute
 
 func (k checker) issuers() {
 	if len(k.Issuers.List) == 0 && !k.Issuers.None {
-		k.lacks("issuers", "none is given: say --issuer with its keys and authorized parties, or issuers in the file (the word %s makes every session null)", None)
+		k.needs("issuers", "none is given: say --issuer with its keys and authorized parties, or issuers in the file (the word %s makes every session null)", None)
 	}
 	if len(k.Issuers.List) > 0 && k.Issuers.None {
 		k.wrong("issuers", "%s contradicts a list of issuers", None)
@@ -39,11 +45,14 @@ func (k checker) issuers() {
 
 func (k checker) issuer(key string, i Issuer) {
 	if i.Issuer == "" {
-		k.lacks(join(key, "issuer"), "is missing: say the exact iss of its tokens")
+		k.needs(join(key, "issuer"), "is missing: say the exact iss of its tokens")
 	}
 	k.optional(join(key, "issuer"), i.Issuer, checkIssuerName)
 	k.keys(key, i)
 	k.parties(join(key, "authorized_parties"), i.AuthorizedParties)
+	if i.Audience != nil && len(i.Audience) == 0 {
+		k.wrong(join(key, "audience"), "is empty: name at least one, or leave it out to accept any")
+	}
 	k.unique(join(key, "audience"), i.Audience, checkName)
 	if len(i.Algorithms) == 0 {
 		k.wrong(join(key, "algorithms"), "is empty: name at least one")
@@ -51,8 +60,8 @@ func (k checker) issuer(key string, i Issuer) {
 	k.unique(join(key, "algorithms"), i.Algorithms, checkAlgorithm)
 	k.claims(join(key, "claims"), i.Claims)
 	k.must(join(key, "cookie"), checkCookie(i.Cookie))
-	if i.ClockSkew < 0 || i.ClockSkew > maxClockSkew {
-		k.wrong(join(key, "clock_skew"), "%s is not from 0s to %s", i.ClockSkew, maxClockSkew)
+	if i.ClockSkew < 0 || i.ClockSkew > MaxClockSkew {
+		k.wrong(join(key, "clock_skew"), "%s is not from 0s to %s", i.ClockSkew, MaxClockSkew)
 	}
 }
 
@@ -63,7 +72,7 @@ func (k checker) keys(key string, i Issuer) {
 	case i.JWKS != "" && i.PublicKey != "":
 		k.wrong(pem, "stands beside jwks: an issuer has one or the other")
 	case i.JWKS == "" && i.PublicKey == "" && !k.blames(pem) && !slices.Contains(k.misspelt, pem):
-		k.lacks(jwks, "neither jwks nor public_key is given: an issuer needs one of them")
+		k.needs(jwks, "neither jwks nor public_key is given: an issuer needs one of them")
 	}
 	k.optional(pem, i.PublicKey, checkPath)
 	if i.Remote() {
@@ -78,7 +87,7 @@ func (k checker) parties(key string, p Parties) {
 	case p.Any && len(p.Origins) > 0:
 		k.wrong(key, "any contradicts a list of origins")
 	case !p.Any && len(p.Origins) == 0:
-		k.lacks(key, "no authorized party is given: list the origins that tokens may be made for, or say any")
+		k.needs(key, "no authorized party is given: list the origins that tokens may be made for, or say any")
 	}
 	k.unique(key, p.Origins, checkOrigin)
 }
@@ -150,7 +159,7 @@ func checkAlgorithm(name string) error {
 	if strings.HasPrefix(name, "HS") {
 		return fmt.Errorf("%s is not supported: whoever can verify with a shared secret can sign", show(name))
 	}
-	return fmt.Errorf("%s is not supported: want one of %s%s", show(name), strings.Join(algorithms, ", "), suggestion(name, algorithms))
+	return fmt.Errorf("%s is not supported: want one of %s%s", show(name), strings.Join(algorithms, ", "), phrase.DidYouMean(phrase.Suggest(name, algorithms)))
 }
 
 var origin = regexp.MustCompile(`^([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?$`)

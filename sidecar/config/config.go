@@ -21,7 +21,7 @@ type Config struct {
 	// PublicURL is the URL under which callers reach this server, as its metadata states it.
 	PublicURL string `key:"public_url"`
 
-	// Bundles are the policy bundles: directories, .tar.gz archives or URLs.
+	// Bundles are the policy bundles: directories or .tar.gz archives.
 	Bundles Bundles `key:"bundles"`
 	// Issuers are whose tokens are accepted; the word none makes every session null.
 	Issuers Issuers `key:"issuers"`
@@ -65,7 +65,7 @@ type HTTP struct {
 
 // GRPC is the listener of the gRPC door.
 type GRPC struct {
-	// Listen is the address of Envoy's ext_authz over gRPC: host:port, or unix:///path.
+	// Listen is the address of Envoy's ext_authz over gRPC: host:port, or unix:///path (no effect in this build).
 	Listen Address `key:"listen"`
 	// TLS is this listener's TLS.
 	TLS TLS `key:"tls"`

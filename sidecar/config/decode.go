@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"postern/sidecar/phrase"
 )
 
 // anyParty is the word that accepts every authorized party.
@@ -135,21 +137,20 @@ func (d *decoder) unknown(key *yaml.Node, path string, fields []member) {
 	for _, m := range fields {
 		names = append(names, m.key)
 	}
-	hint := suggestion(key.Value, names)
-	if near := nearest(key.Value, names); near != "" {
+	near := phrase.Suggest(key.Value, names)
+	if near != "" {
 		d.misspelt = append(d.misspelt, join(path, near))
+	} else {
+		near = elsewhere(key.Value)
 	}
-	if hint == "" {
-		hint = elsewhere(key.Value)
-	}
-	d.wrong(key, join(path, safeKey(key.Value)), "unknown key%s", hint)
+	d.wrong(key, join(path, safeKey(key.Value)), "unknown key%s", phrase.DidYouMean(near))
 }
 
-// elsewhere suggests the first key of that name at another place.
+// elsewhere returns the first key of that name at another place, or "".
 func elsewhere(name string) string {
 	for _, k := range Keys() {
 		if strings.HasSuffix(k.Path, "."+name) {
-			return "; did you mean " + k.Path + "?"
+			return k.Path
 		}
 	}
 	return ""
@@ -157,8 +158,9 @@ func elsewhere(name string) string {
 
 // safeKey makes a key of the file fit for a message.
 func safeKey(key string) string {
-	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || len(key) > maxShown {
-		return show(key)
+	shown := show(key)
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || shown != `"`+key+`"` {
+		return shown
 	}
 	return key
 }

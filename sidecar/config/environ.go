@@ -3,6 +3,8 @@ package config
 import (
 	"regexp"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // reservedEnv are prefixes that the project's own tests use.
@@ -82,7 +84,7 @@ func suggestEnv(name string) string {
 		names = append(names, s.Env)
 	}
 	if name == "POSTERN_PORT" {
-		return "; did you mean POSTERN_LISTEN?"
+		return phrase.DidYouMean("POSTERN_LISTEN")
 	}
-	return suggestion(name, names)
+	return phrase.DidYouMean(phrase.Suggest(name, names))
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"postern/sidecar/phrase"
 )
 
 // maxFile is the largest configuration file, in bytes.
@@ -125,8 +127,8 @@ func syntaxText(err error) string {
 	if m := syntaxError.FindStringSubmatch(text); m != nil {
 		text = m[2]
 	}
-	if len(text) > maxShown {
-		text = text[:maxShown]
+	if quoted := phrase.Quote(text); quoted != `"`+text+`"` {
+		text = quoted
 	}
 	return fmt.Sprintf("is no YAML: %s", text)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"postern/sidecar/phrase"
 )
 
 // Bundles are the policy bundles, in order.
@@ -126,7 +128,7 @@ func (c *Claims) readText(values []string) error {
 	profile := strings.Join(values, ",")
 	if profile != ClaimsClerk && profile != ClaimsOIDC {
 		return fmt.Errorf("%s is no claims setting: want clerk or oidc, or in the file a mapping of JSON pointers%s",
-			show(profile), suggestion(profile, []string{ClaimsClerk, ClaimsOIDC}))
+			show(profile), phrase.DidYouMean(phrase.Suggest(profile, []string{ClaimsClerk, ClaimsOIDC})))
 	}
 	*c = Claims{Profile: profile}
 	return nil

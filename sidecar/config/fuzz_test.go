@@ -22,7 +22,7 @@ func FuzzParseFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, r := Default(), &report{}
 		ok := parseFile("f", []byte(text), c, r)
-		c.check(r)
+		c.check(r, false)
 		err := r.err()
 		if !ok && err == nil {
 			t.Fatalf("parseFile(%q) = false without a mistake", text)

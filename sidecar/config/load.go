@@ -20,6 +20,18 @@ type given struct {
 // one. The error joins every mistake, one a line, with where it stands; then there is no
 // Config. What this build cannot do yet is a mistake.
 func Load(flags *Flags, environ []string) (*Config, error) {
+	return layered(flags, environ, false)
+}
+
+// LoadPolicy is [Load] for a command that decides without a server. No bundle and no
+// issuer is demanded, nor what only verifying needs of an issuer: its name, keys and
+// authorized parties. What is given is checked as [Load] checks it.
+func LoadPolicy(flags *Flags, environ []string) (*Config, error) {
+	return layered(flags, environ, true)
+}
+
+// layered reads the layers for [Load] and, with policyOnly, for [LoadPolicy].
+func layered(flags *Flags, environ []string, policyOnly bool) (*Config, error) {
 	c, r := Default(), &report{}
 	env := fromEnvironment(environ, r)
 	line := flags.settings()
@@ -34,7 +46,7 @@ func Load(flags *Flags, environ []string) (*Config, error) {
 	for _, m := range c.unsupported() {
 		r.add(m.place, m.key, "%s", m.text)
 	}
-	c.check(r)
+	c.check(r, policyOnly)
 	if err := r.err(); err != nil {
 		return nil, err
 	}

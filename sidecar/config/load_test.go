@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -211,9 +212,9 @@ func TestLoad_environment(t *testing.T) {
 	f("POSTERN_PORT=tcp://10.0.0.1:8181;POSTERN_PORT_8181_TCP=tcp://10.0.0.1:8181;POSTERN_PORT_8181_TCP_PROTO=tcp;POSTERN_PORT_8181_TCP_PORT=8181;POSTERN_PORT_8181_TCP_ADDR=10.0.0.1;POSTERN_PORT_53_UDP=udp://10.0.0.1:53")
 	f("POSTERN_ADMIN_SERVICE_HOST=10.0.0.1;POSTERN_ADMIN_SERVICE_PORT=1;POSTERN_ADMIN_PORT=tcp://10.0.0.1:1;POSTERN_ADMIN_PORT_1_TCP=tcp://10.0.0.1:1")
 	// Meant for us, and without effect.
-	f("POSTERN_LISTN=x", "POSTERN_LISTN: unknown variable; did you mean POSTERN_LISTEN?")
-	f("POSTERN_BUNDLES=x", "POSTERN_BUNDLES: unknown variable; did you mean POSTERN_BUNDLE?")
-	f("POSTERN_PORT=8181", "POSTERN_PORT: unknown variable; did you mean POSTERN_LISTEN?")
+	f("POSTERN_LISTN=x", "POSTERN_LISTN: unknown variable; did you mean \"POSTERN_LISTEN\"?")
+	f("POSTERN_BUNDLES=x", "POSTERN_BUNDLES: unknown variable; did you mean \"POSTERN_BUNDLE\"?")
+	f("POSTERN_PORT=8181", "POSTERN_PORT: unknown variable; did you mean \"POSTERN_LISTEN\"?")
 	f("POSTERN_GRPC_PORT=9191", "POSTERN_GRPC_PORT: unknown variable")
 	f("POSTERN_PORT_X_TCP=1", "POSTERN_PORT_X_TCP: unknown variable")
 	f("POSTERN_=1", "POSTERN_: unknown variable")
@@ -234,4 +235,40 @@ func TestLoad_overriddenMistake(t *testing.T) {
 	wantMistakes(t, err,
 		`postern.yaml:6:14: log.level: "loud" is no level: want debug, info, warn or error`,
 		`POSTERN_LOG_LEVEL: "LOUD" is no level: want debug, info, warn or error`)
+}
+
+// TestLoadPolicy demands nothing that only a server needs, and lets no other mistake by.
+func TestLoadPolicy(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const file = "policy: {deadline: 50ms}\nissuers: [{issuer: https://i.example, claims: oidc, treat_pending_as_signed_out: false}]\n"
+	if err := os.WriteFile("postern.yaml", []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadPolicy(parseFlags(t, []string{"--config=postern.yaml"}), []string{"POSTERN_BUNDLE=b"})
+	if err != nil {
+		t.Fatalf("LoadPolicy = %v, want no error", err)
+	}
+	if c.Policy.Deadline != 50*time.Millisecond || len(c.Bundles) != 1 || c.Bundles[0].Path != "b" {
+		t.Errorf("deadline %s and bundles %v, want 50ms and b", c.Policy.Deadline, c.Bundles)
+	}
+	if i := c.Issuers.List; len(i) != 1 || i[0].Claims.Profile != ClaimsOIDC || i[0].TreatPendingAsSignedOut {
+		t.Errorf("issuers %+v, want one that reads oidc and lets pending sessions in", i)
+	}
+	if _, err := LoadPolicy(nil, nil); err != nil {
+		t.Errorf("LoadPolicy of nothing = %v, want no error", err)
+	}
+	if _, err := LoadPolicy(parseFlags(t, []string{"--claims=oidc"}), nil); err != nil {
+		t.Errorf("LoadPolicy with --claims alone = %v, want no error", err)
+	}
+	for _, args := range [][]string{
+		{"--claims=saml"},
+		{"--issuer=none", "--jwks=k.json"},
+		{"--jwks=k.json", "--public-key=k.pem"},
+		{"--bundle=b", "--bundle=./b"},
+		{"--listen=nowhere"},
+	} {
+		if _, err := LoadPolicy(parseFlags(t, args), nil); err == nil {
+			t.Errorf("LoadPolicy(%q) has no error", args)
+		}
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"postern/sidecar/phrase"
 )
 
 // A LogFormat is how log lines are written.
@@ -99,23 +101,12 @@ func parseFormat(text string) (LogFormat, error) {
 	return "", fmt.Errorf("%s is no format: want json or text", show(text))
 }
 
-// maxShown is how many bytes of a value a message quotes.
-const maxShown = 80
-
 // show quotes a value for a message: cut, without anything that may be a secret.
 func show(text string) string {
 	if looksSecret(text) || strings.ContainsAny(text, "\r\n") {
 		return fmt.Sprintf("a value of %d bytes", len(text))
 	}
-	text = redact(text)
-	if len(text) > maxShown {
-		cut := maxShown
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		return fmt.Sprintf("%q…", text[:cut])
-	}
-	return fmt.Sprintf("%q", text)
+	return phrase.Quote(redact(text))
 }
 
 // redact takes the user and the query out of a URL.

@@ -162,25 +162,6 @@ func TestCheckCookie(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"listen", "issuers", "check", "authzen", "opa", "http", "grpc"}
-	f := func(text, want string) {
-		t.Helper()
-		if got := nearest(text, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", text, got, want)
-		}
-	}
-	f("listne", "listen")
-	f("issuer", "issuers")
-	f("chekc", "check")
-	f("htpp", "http")
-	f("oap", "opa")
-	f("x", "")
-	f("", "")
-	f("tokens", "")
-	f(strings.Repeat("listen", 1000), "")
-}
-
 // What is in a message cannot be a secret, nor write to a terminal.
 func TestShow(t *testing.T) {
 	f := func(text, want string) {
@@ -199,4 +180,56 @@ func TestShow(t *testing.T) {
 	f("eyJhbGciOi", "a value of 10 bytes")
 	f(strings.Repeat("é", 100), `"`+strings.Repeat("é", 40)+`"…`)
 	f("a"+strings.Repeat("é", 100), `"a`+strings.Repeat("é", 39)+`"…`)
+}
+
+// The cases are those of a manifest's entrypoints, in the package bundle.
+func TestCheckEntrypoint(t *testing.T) {
+	for path, good := range map[string]bool{
+		"postern/check/decision": true,
+		"a/b":                    true,
+		"_a/B-1/c_2":             true,
+		"data_/a":                true,
+		"":                       false,
+		"a":                      false,
+		"/a/b":                   false,
+		"a/b/":                   false,
+		"a//b":                   false,
+		"data/a/b":               false,
+		"data.a.b":               false,
+		"a.b":                    false,
+		"a/b.c":                  false,
+		"a/1b":                   false,
+		"1a/b":                   false,
+		"a/-b":                   false,
+		"a/b c":                  false,
+		"a/b\n":                  false,
+		"a/b\x00":                false,
+		"a/é":                    false,
+		"a/\"b\"":                false,
+		"a/../b":                 false,
+		"a/b[0]":                 false,
+		"a/\xff":                 false,
+	} {
+		if err := checkEntrypoint(path); (err == nil) != good {
+			t.Errorf("checkEntrypoint(%q) = %v, want ok %t", path, err, good)
+		}
+	}
+}
+
+// A key of the file is shown as it is, unless it is a secret or not plain.
+func TestSafeKey(t *testing.T) {
+	f := func(key, want string) {
+		t.Helper()
+		if got := safeKey(key); got != want {
+			t.Errorf("safeKey(%q) = %s, want %s", key, got, want)
+		}
+	}
+	f("listen", "listen")
+	f("lis ten", `"lis ten"`)
+	f("é", `"é"`)
+	f("a\x1b", `"a\x1b"`)
+	f("", "")
+	f(strings.Repeat("k", 80), strings.Repeat("k", 80))
+	f(strings.Repeat("k", 81), `"`+strings.Repeat("k", 80)+`"…`)
+	f("sk_live_hunter2", "a value of 15 bytes")
 }

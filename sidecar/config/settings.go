@@ -34,9 +34,9 @@ const (
 var settings = []Setting{
 	{Flag: flagConfig, Type: "path", Help: "The file with all keys, YAML; flags beat the environment, which beats it."},
 	{Flag: "listen", Key: "http.listen", Type: "address", Help: "The address of the decision doors over HTTP: host:port, or unix:///path."},
-	{Flag: "grpc-listen", Key: "grpc.listen", Type: "address", Help: "The address of Envoy's ext_authz over gRPC: host:port, or unix:///path."},
+	{Flag: "grpc-listen", Key: "grpc.listen", Type: "address", Help: "The address of Envoy's ext_authz over gRPC: host:port, or unix:///path (no effect in this build)."},
 	{Flag: "admin-listen", Key: "admin.listen", Type: "address", Help: "The address of health, metrics and status: host:port, or unix:///path."},
-	{Flag: "bundle", Key: "bundles", Type: "source", Repeatable: true, Help: "The policy bundles: directories, .tar.gz archives or URLs."},
+	{Flag: "bundle", Key: "bundles", Type: "source", Repeatable: true, Help: "The policy bundles: directories or .tar.gz archives."},
 	{Flag: flagIssuer, Key: "issuers[].issuer", Type: "name", Help: "The exact iss of its tokens."},
 	{Flag: "jwks", Key: "issuers[].jwks", Type: "source", Help: "The issuer's key set: a file, or an https:// URL."},
 	{Flag: "public-key", Key: "issuers[].public_key", Type: "path", Help: "The path of the issuer's only key, PEM."},
@@ -81,10 +81,6 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 		fs.Var(&flagValue{f, s}, s.Flag, s.Help)
 	}
 }
-
-// Given are the values of a flag as they were given, for a command that needs no whole
-// [Config].
-func (f *Flags) Given(flag string) []string { return f.given[flag] }
 
 // A flagValue is a pflag.Value that keeps text.
 type flagValue struct {

@@ -159,7 +159,7 @@ func TestFlags_usage(t *testing.T) {
 	usage := strings.Join(strings.Fields(fs.FlagUsages()), " ")
 	for _, want := range []string{
 		"--listen address The address of the decision doors over HTTP: host:port, or unix:///path. (default 127.0.0.1:8181)",
-		"--bundle source The policy bundles: directories, .tar.gz archives or URLs. --",
+		"--bundle source The policy bundles: directories or .tar.gz archives. --",
 	} {
 		if !strings.Contains(usage, want) {
 			t.Errorf("usage = %q, want %q in it", usage, want)

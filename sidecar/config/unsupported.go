@@ -23,6 +23,27 @@ var notYet = []struct{ key, what string }{
 	{"entrypoints.search", "AuthZEN entrypoints"},
 }
 
+// idle is what can be said and nothing in this build reads. Saying it is no mistake, as
+// what deploys several versions says it to all of them; it is warned of.
+var idle = []struct{ key, what string }{
+	{"grpc.listen", "gRPC door"},
+	{"public_url", "metadata that would state it"},
+	{"doors.ext_authz", "Envoy door"},
+	{"doors.forward_auth", "forward-auth door"},
+	{"doors.auth_request", "auth-request door"},
+	{"cache.decisions", "cache of decisions"},
+}
+
+// warnIdle warns of what was said and has no effect. A door that is closed and a cache of
+// 0 are as they were said to be.
+func (c *Config) warnIdle(warn func(string, string, ...any)) {
+	for _, i := range idle {
+		if _, said := c.places[i.key]; said && !find(reflect.ValueOf(c).Elem(), i.key).IsZero() {
+			warn(i.key, "this build has no %s yet; it has no effect", i.what)
+		}
+	}
+}
+
 // Unsupported lists what c says that this build cannot do yet, each with where it
 // stands. [Load] refuses it.
 func (c *Config) Unsupported() []string {
@@ -48,5 +69,9 @@ func (c *Config) unsupported() []mistake {
 			}
 		}
 	})
+	// Where every door is closed, check says so for any build.
+	if d := c.Doors; !d.Check && d != (Doors{}) {
+		all = append(all, mistake{c.placeOf("doors.check"), "doors.check", "nothing would be answered: this build has no other door yet"})
+	}
 	return all
 }

@@ -13,8 +13,8 @@ const (
 	wideClockSkew = time.Minute
 )
 
-// Warnings lists what c says that weakens a check or a default, each with where it
-// stands. Serve logs them at start.
+// Warnings lists what c says that weakens a check or a default, or that has no effect in
+// this build, each with where it stands. Serve logs them at start.
 func (c *Config) Warnings() []string {
 	var all []string
 	warn := func(key, format string, args ...any) {
@@ -36,6 +36,7 @@ func (c *Config) Warnings() []string {
 	if len(c.Policy.Builtins) > 0 {
 		warn("policy.builtins", "policies may call %s: their decisions are not memoised", strings.Join(c.Policy.Builtins, ", "))
 	}
+	c.warnIdle(warn)
 	return all
 }
 

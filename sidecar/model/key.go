@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"postern/sidecar/phrase"
 )
 
 // maxKey bounds every key and id, in bytes.
@@ -53,11 +55,11 @@ func checkID(what, key string) error {
 	case key == "":
 		return fmt.Errorf("%s is empty", what)
 	case len(key) > maxKey:
-		return fmt.Errorf("%s %s is longer than %d bytes", what, quote(key), maxKey)
+		return fmt.Errorf("%s %s is longer than %d bytes", what, phrase.Quote(key), maxKey)
 	case !utf8.ValidString(key):
-		return fmt.Errorf("%s %s is not valid UTF-8", what, quote(key))
+		return fmt.Errorf("%s %s is not valid UTF-8", what, phrase.Quote(key))
 	case strings.ContainsFunc(key, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }):
-		return fmt.Errorf("%s %s has white space or a control character in it", what, quote(key))
+		return fmt.Errorf("%s %s has white space or a control character in it", what, phrase.Quote(key))
 	}
 	return nil
 }
@@ -69,7 +71,7 @@ func checkRole(key string) error {
 		return err
 	}
 	if strings.HasPrefix(key, organizationPrefix) && !roleKey.MatchString(key) {
-		return fmt.Errorf("role %s is malformed: after org: come only lower-case letters, digits and _", quote(key))
+		return fmt.Errorf("role %s is malformed: after org: come only lower-case letters, digits and _", phrase.Quote(key))
 	}
 	return nil
 }
@@ -87,10 +89,10 @@ func checkPermission(key string) error {
 		if slices.Contains(SystemPermissions, key) {
 			return nil
 		}
-		return fmt.Errorf("%s is none of the system permissions%s", quote(key), Suggest(key, slices.Values(SystemPermissions)))
+		return fmt.Errorf("%s is none of the system permissions%s", phrase.Quote(key), phrase.DidYouMean(phrase.Suggest(key, SystemPermissions)))
 	}
 	if !permissionKey.MatchString(key) {
-		return fmt.Errorf("permission %s is malformed: it is org:<feature>:<action> in lower-case letters, digits and _", quote(key))
+		return fmt.Errorf("permission %s is malformed: it is org:<feature>:<action> in lower-case letters, digits and _", phrase.Quote(key))
 	}
 	return nil
 }
@@ -102,7 +104,7 @@ func checkSlug(feature string) error {
 		return err
 	}
 	if !slug.MatchString(feature) {
-		return fmt.Errorf("feature %s is malformed: it is lower-case letters, digits, - and _", quote(feature))
+		return fmt.Errorf("feature %s is malformed: it is lower-case letters, digits, - and _", phrase.Quote(feature))
 	}
 	return nil
 }
@@ -117,13 +119,4 @@ func featureOf(permission string) string {
 		return ""
 	}
 	return m[1]
-}
-
-// quote makes s safe and short enough for one line of an error.
-func quote(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return fmt.Sprintf("%q", s)
-	}
-	return fmt.Sprintf("%q…", s[:most])
 }

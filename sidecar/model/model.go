@@ -20,7 +20,8 @@ type Model struct {
 	Routes        []Route
 
 	// Warnings are what is probably not meant and refuses nothing: a role that no role
-	// set has, a feature that no plan has. They are in the order of their positions.
+	// set has, a feature that no plan has, a section that nothing uses yet. They are in
+	// the order of their positions.
 	Warnings []Mistake
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // A node is one value of the document and the way to it.
@@ -87,7 +89,7 @@ func (c *checker) array(n *node) iter.Seq[*node] {
 
 // unknown reports a member that none of the known ones is.
 func (c *checker) unknown(n *node, known ...string) {
-	c.keyf(n, "unknown key %s%s", quote(n.name), Suggest(n.name, slices.Values(known)))
+	c.keyf(n, "unknown key %s%s", phrase.Quote(n.name), phrase.DidYouMean(phrase.Suggest(n.name, known)))
 }
 
 func (c *checker) text(n *node) string {
@@ -116,7 +118,7 @@ func (c *checker) whole(n *node, most int64) *int64 {
 	}
 	i, err := strconv.ParseUint(number.String(), 10, 63)
 	if err != nil || int64(i) > most {
-		c.failf(n, "%s must be a whole number from 0 to %d, not %s", n.title(), most, cut(number.String()))
+		c.failf(n, "%s must be a whole number from 0 to %d, not %s", n.title(), most, phrase.Quote(number.String()))
 		return nil
 	}
 	value := int64(i)
@@ -144,7 +146,7 @@ func (c *checker) texts(n *node, check func(*node, string)) []string {
 			c.failf(e, "an entry of %s must be a string, not %s", n.title(), kindOf(e.value))
 			continue
 		case seen[s]:
-			c.failf(e, "%s is in %s twice", quote(s), n.title())
+			c.failf(e, "%s is in %s twice", phrase.Quote(s), n.title())
 			continue
 		}
 		seen[s] = true
@@ -162,7 +164,7 @@ func (c *checker) oneOf(n *node, set []string) string {
 		return ""
 	}
 	if !slices.Contains(set, s) {
-		c.failf(n, "%s is %s, which is none of %s%s", n.title(), quote(s), strings.Join(set, ", "), Suggest(s, slices.Values(set)))
+		c.failf(n, "%s is %s, which is none of %s%s", n.title(), phrase.Quote(s), strings.Join(set, ", "), phrase.DidYouMean(phrase.Suggest(s, set)))
 	}
 	return s
 }
@@ -177,7 +179,7 @@ func (c *checker) refer(n *node, what, section, name string) {
 		c.wrong.more++
 		return
 	}
-	c.failf(n, "%s %s is not defined in %s%s", what, quote(name), section, Suggest(name, maps.Keys(names)))
+	c.failf(n, "%s %s is not defined in %s%s", what, phrase.Quote(name), section, phrase.DidYouMean(phrase.Suggest(name, slices.Collect(maps.Keys(names)))))
 }
 
 // reference reads a string that names an entry of a section.
@@ -199,7 +201,7 @@ func (n *node) title() string {
 	if _, ok := n.parent.value.([]any); ok {
 		return "an entry of " + n.parent.title()
 	}
-	return quote(n.name)
+	return phrase.Quote(n.name)
 }
 
 // kindOf names a value's type for people.
@@ -219,13 +221,4 @@ func kindOf(value any) string {
 		return "an object"
 	}
 	return fmt.Sprintf("a %T", value)
-}
-
-// cut shortens a number that is quoted in an error.
-func cut(s string) string {
-	const most = 40
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"postern/sidecar/phrase"
 )
 
 func (c *checker) plans(section *node) map[string]Plan {
@@ -48,7 +50,7 @@ func (c *checker) organizations(section *node) map[string]Organization {
 		o := c.organization(entry)
 		for _, domain := range slices.Sorted(maps.Keys(o.Domains)) {
 			if other, taken := holder[domain]; taken {
-				c.warnf(entry.child("domains", nil).child(domain, nil), "domain %s is verified by organization %s too", quote(domain), quote(other))
+				c.warnf(entry.child("domains", nil).child(domain, nil), "domain %s is verified by organization %s too", phrase.Quote(domain), phrase.Quote(other))
 			}
 			holder[domain] = entry.name
 		}
@@ -89,7 +91,7 @@ func (c *checker) domains(section *node) map[string]string {
 	all := map[string]string{}
 	for n := range c.object(section) {
 		if len(n.name) > maxKey || !domainName.MatchString(n.name) {
-			c.keyf(n, "domain %s is malformed: it is a host name in lower case, with a dot", quote(n.name))
+			c.keyf(n, "domain %s is malformed: it is a host name in lower case, with a dot", phrase.Quote(n.name))
 		}
 		all[n.name] = c.oneOf(n, EnrollmentModes)
 	}

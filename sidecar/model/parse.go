@@ -3,6 +3,8 @@ package model
 import (
 	"strings"
 	"unicode"
+
+	"postern/sidecar/phrase"
 )
 
 // sections are the members of a model, in the order in which they are checked.
@@ -42,6 +44,7 @@ func Parse(document any, locate Locator) (*Model, error) {
 			m.Revoked = c.revoked(n)
 		case "routes":
 			m.Routes = c.routes(n)
+			c.warnf(n, "this build does not use routes yet; they have no effect")
 		default:
 			c.unknown(n, sections...)
 		}
@@ -93,7 +96,7 @@ func pointers(places []Place) []Position {
 	for i, p := range places {
 		positions[i].File = "/" + strings.Join(p.Path, "/")
 		if strings.ContainsFunc(positions[i].File, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			positions[i].File = quote(positions[i].File)
+			positions[i].File = phrase.Quote(positions[i].File)
 		}
 	}
 	return positions

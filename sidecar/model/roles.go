@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 func (c *checker) permissions(section *node) map[string]Permission {
@@ -47,7 +49,7 @@ func (c *checker) feature(n *node, permission string) string {
 		return ""
 	}
 	if own := featureOf(permission); own != "" && own != s {
-		c.failf(n, "feature %s differs from %s, which the key of the permission names", quote(s), quote(own))
+		c.failf(n, "feature %s differs from %s, which the key of the permission names", phrase.Quote(s), phrase.Quote(own))
 	}
 	return s
 }
@@ -127,7 +129,7 @@ func (c *checker) roleSet(entry *node) RoleSet {
 		}
 	}
 	if members, ok := entry.value.(map[string]any); ok && members["roles"] == nil {
-		c.keyf(entry, "role set %s has no roles", quote(entry.name))
+		c.keyf(entry, "role set %s has no roles", phrase.Quote(entry.name))
 		return s
 	}
 	c.inSet(byDefault, "default role", entry.name, s.Roles)
@@ -142,7 +144,7 @@ func (c *checker) inSet(n *node, what, set string, roles []string) {
 	}
 	role, ok := n.value.(string)
 	if ok && !slices.Contains(roles, role) {
-		c.failf(n, "%s %s is not a role of role set %s%s", what, quote(role), quote(set), Suggest(role, slices.Values(roles)))
+		c.failf(n, "%s %s is not a role of role set %s%s", what, phrase.Quote(role), phrase.Quote(set), phrase.DidYouMean(phrase.Suggest(role, roles)))
 	}
 }
 
@@ -160,7 +162,7 @@ func (c *checker) cycles(section *node, roles map[string]Role) {
 		way = append(way, role)
 		if len(way) > maxIncludes {
 			n := section.child(role, nil)
-			c.keyf(n, "role %s is included over more than %d roles: %s", quote(role), maxIncludes, chain(way))
+			c.keyf(n, "role %s is included over more than %d roles: %s", phrase.Quote(role), maxIncludes, chain(way))
 			way = way[:len(way)-1]
 			return
 		}
@@ -169,7 +171,7 @@ func (c *checker) cycles(section *node, roles map[string]Role) {
 			case open:
 				circle := append(slices.Clone(way[slices.Index(way, next):]), next)
 				n := section.child(role, nil).child("includes", nil)
-				c.failf(n, "role %s includes itself: %s", quote(next), chain(circle))
+				c.failf(n, "role %s includes itself: %s", phrase.Quote(next), chain(circle))
 			case fresh:
 				if _, known := roles[next]; known {
 					visit(next)
@@ -192,10 +194,10 @@ func chain(roles []string) string {
 	quoted := make([]string, 0, len(roles))
 	for i, role := range roles {
 		if len(roles) > most && i == most-2 {
-			quoted = append(quoted, "…", quote(roles[len(roles)-1]))
+			quoted = append(quoted, "…", phrase.Quote(roles[len(roles)-1]))
 			break
 		}
-		quoted = append(quoted, quote(role))
+		quoted = append(quoted, phrase.Quote(role))
 	}
 	return strings.Join(quoted, " -> ")
 }

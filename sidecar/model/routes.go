@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"postern/sidecar/phrase"
 	"postern/sidecar/requirement"
 )
 
@@ -81,7 +82,7 @@ func (c *checker) pattern(n *node) string {
 	if strings.TrimSpace(s) == "" {
 		c.failf(n, "match is empty")
 	} else if strings.ContainsFunc(s, unicode.IsControl) {
-		c.failf(n, "match %s has a control character in it", quote(s))
+		c.failf(n, "match %s has a control character in it", phrase.Quote(s))
 	}
 	return s
 }
@@ -121,7 +122,7 @@ func (c *checker) redirect(n *node, target string) {
 	local := strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
 	absolute := strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "http://")
 	if !printable || !local && !absolute {
-		c.failf(n, "redirect %s is neither a path nor an http or https URL", quote(target))
+		c.failf(n, "redirect %s is neither a path nor an http or https URL", phrase.Quote(target))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // together checks what one section cannot say alone, and warns of what nothing uses.
@@ -24,7 +26,7 @@ func (c *checker) together(root *node, m *Model) {
 	}
 }
 
-// creators checks that who creates an organization can run it.
+// creators warns where who creates an organization could not run it.
 func (c *checker) creators(root *node, m *Model) {
 	lacking := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(m.RoleSets)) {
@@ -40,7 +42,7 @@ func (c *checker) creators(root *node, m *Model) {
 		}
 		if len(missing) > 0 {
 			n := root.child("role_sets", nil).child(name, nil).child("creator_role", nil)
-			c.failf(n, "creator role %s lacks %s, which a creator must hold", quote(creator), strings.Join(missing, ", "))
+			c.warnf(n, "creator role %s lacks %s, which a creator must hold", phrase.Quote(creator), strings.Join(missing, ", "))
 		}
 	}
 }
@@ -63,7 +65,7 @@ func (c *checker) strayRoles(root *node, m *Model) {
 	}
 	for _, role := range slices.Sorted(maps.Keys(m.Roles)) {
 		if !used[role] {
-			c.warnf(root.child("roles", nil).child(role, nil), "role %s is in no role set, so no organization can use it", quote(role))
+			c.warnf(root.child("roles", nil).child(role, nil), "role %s is in no role set, so no organization can use it", phrase.Quote(role))
 		}
 	}
 }
@@ -75,7 +77,7 @@ func (c *checker) strayFeatures(root *node, m *Model) {
 		feature := m.Permissions[key].Feature
 		if feature != "" && !features[feature] {
 			n := root.child("permissions", nil).child(key, nil)
-			c.warnf(n, "feature %s of permission %s is in no plan%s", quote(feature), quote(key), Suggest(feature, maps.Keys(features)))
+			c.warnf(n, "feature %s of permission %s is in no plan%s", phrase.Quote(feature), phrase.Quote(key), phrase.DidYouMean(phrase.Suggest(feature, slices.Collect(maps.Keys(features)))))
 		}
 	}
 }

@@ -60,6 +60,15 @@ func Parse(raw jsontext.Value) (Requirement, error) {
 	return b.Requirement(), nil
 }
 
+// Parts counts the plain terms: what there is to decide.
+func (r Requirement) Parts() int {
+	n := 0
+	for i := range r.Any {
+		n += max(1, len(r.Any[i].All))
+	}
+	return n
+}
+
 // AppendJSON appends the normalised form to dst: {"any":[…]}, where every term is an
 // object of the members it asks for, or {"all":[…]}. [Parse] reads it back as an equal
 // requirement.

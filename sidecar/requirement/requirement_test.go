@@ -79,11 +79,11 @@ func TestParse_errors(t *testing.T) {
 	}
 
 	// Unknown keys, with the key that was meant.
-	f(`{"roles":"a"}`, `unknown key "roles", did you mean "role"?`)
+	f(`{"roles":"a"}`, `unknown key "roles"; did you mean "role"?`)
 	f(`{"Permission":"a"}`, `did you mean "permission"?`)
 	f(`{"featrue":"a"}`, `did you mean "feature"?`)
 	f(`{"anny":[]}`, `did you mean "any"?`)
-	f(`{"any":[{"role":"a"},{"pln":"x"}]}`, `requirement at "/any/1": unknown key "pln", did you mean "plan"?`)
+	f(`{"any":[{"role":"a"},{"pln":"x"}]}`, `requirement at "/any/1": unknown key "pln"; did you mean "plan"?`)
 	f(`{"x":1}`, `requirement: unknown key "x"`)
 	f(`{"":1}`, `unknown key ""`)
 	f(`{"role\u0000":"a"}`, `unknown key "role\x00"`)
@@ -289,7 +289,7 @@ func TestBuilder(t *testing.T) {
 
 func TestUnknownKey_others(t *testing.T) {
 	got := UnknownKey("resorce", "action", "resource", "context").Error()
-	if want := `unknown key "resorce", did you mean "resource"?`; got != want {
+	if want := `unknown key "resorce"; did you mean "resource"?`; got != want {
 		t.Fatalf("UnknownKey = %s, want %s", got, want)
 	}
 }

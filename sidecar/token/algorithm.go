@@ -19,6 +19,9 @@ var algorithms = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
+// Algorithms returns the names that an [Issuer] may list.
+func Algorithms() []string { return slices.Clone(algorithms) }
+
 // knownAlgorithm reports whether alg is in algorithms, in exactly this spelling.
 func knownAlgorithm(alg string) bool { return slices.Contains(algorithms, alg) }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/phrase"
 )
 
 // endOfTime is the first second of the year 10000. A date beyond it is a trick or a unit
@@ -111,7 +112,7 @@ func (p payload) party(listed []string, anyParty bool) error {
 	case !p.azp.present:
 		return refuse(decision.TokenAuthorizedParty, "azp is missing")
 	case !slices.Contains(listed, p.azp.value):
-		return refuse(decision.TokenAuthorizedParty, "azp %s is not an authorized party", quote(p.azp.value))
+		return refuse(decision.TokenAuthorizedParty, "azp %s is not an authorized party", phrase.Quote(p.azp.value))
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"postern/sidecar/phrase"
 )
 
 // Defaults of [Options].
@@ -153,7 +155,7 @@ func fetch(ctx context.Context, client *http.Client, rawURL string) ([]byte, err
 		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
 	if contentType := res.Header.Get("Content-Type"); !jsonType(contentType) {
-		return nil, fmt.Errorf("content type %s is not JSON", quote(contentType))
+		return nil, fmt.Errorf("content type %s is not JSON", phrase.Quote(contentType))
 	}
 	return readBounded(res.Body)
 }

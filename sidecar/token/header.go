@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/phrase"
 )
 
 // sessionCategory is the cat header of Clerk's session tokens. Templates, machine tokens
@@ -64,13 +65,13 @@ func (h header) intact() error {
 // session tokens writes another.
 func (h header) accepted(algorithms []string) error {
 	if !h.alg.ok || !slices.Contains(algorithms, h.alg.value) {
-		return refuse(decision.TokenAlgorithm, "alg %s is not accepted from this issuer", quote(h.alg.value))
+		return refuse(decision.TokenAlgorithm, "alg %s is not accepted from this issuer", phrase.Quote(h.alg.value))
 	}
 	if h.typ.present && (!h.typ.ok || h.typ.value != "JWT") {
-		return refuse(decision.TokenType, "typ %s is not JWT", quote(h.typ.value))
+		return refuse(decision.TokenType, "typ %s is not JWT", phrase.Quote(h.typ.value))
 	}
 	if h.cat.present && (!h.cat.ok || h.cat.value != sessionCategory) {
-		return refuse(decision.TokenType, "cat %s is not a session's", quote(h.cat.value))
+		return refuse(decision.TokenType, "cat %s is not a session's", phrase.Quote(h.cat.value))
 	}
 	return nil
 }

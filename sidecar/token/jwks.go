@@ -11,6 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"postern/sidecar/phrase"
 )
 
 // privateMembers are the members that only a private or a shared key has (RFC 7518
@@ -72,7 +74,7 @@ func splitJWKS(data []byte) ([]jsontext.Value, error) {
 		}
 		name := tok.String()
 		if seen[name] {
-			return nil, fmt.Errorf("the member %s repeats", quote(name))
+			return nil, fmt.Errorf("the member %s repeats", phrase.Quote(name))
 		}
 		seen[name] = true
 		if name != "keys" {
@@ -151,13 +153,13 @@ func (m jwkMembers) key() (*key, error) {
 		return nil, errors.New("a shared secret")
 	}
 	if use := m.text["use"]; use.present && use.value != "sig" {
-		return nil, fmt.Errorf("use is %s, not sig", quote(use.value))
+		return nil, fmt.Errorf("use is %s, not sig", phrase.Quote(use.value))
 	}
 	if err := m.operations(); err != nil {
 		return nil, err
 	}
 	if alg := m.text["alg"]; alg.present && !knownAlgorithm(alg.value) {
-		return nil, fmt.Errorf("alg is %s", quote(alg.value))
+		return nil, fmt.Errorf("alg is %s", phrase.Quote(alg.value))
 	}
 	public, err := m.public()
 	if err != nil {
@@ -199,16 +201,16 @@ func (m jwkMembers) public() (crypto.PublicKey, error) {
 	case "EC":
 		size, ok := coordinateBytes[crv]
 		if !ok {
-			return nil, fmt.Errorf("crv is %s", quote(crv))
+			return nil, fmt.Errorf("crv is %s", phrase.Quote(crv))
 		}
 		return m.build(number{"x", size, size}, number{"y", size, size})
 	case "OKP":
 		if crv != "Ed25519" {
-			return nil, fmt.Errorf("crv is %s", quote(crv))
+			return nil, fmt.Errorf("crv is %s", phrase.Quote(crv))
 		}
 		return m.build(number{"x", 32, 32})
 	default:
-		return nil, fmt.Errorf("kty is %s", quote(kty))
+		return nil, fmt.Errorf("kty is %s", phrase.Quote(kty))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"postern/sidecar/phrase"
 )
 
 // Bounds of an RSA key. Below, it can be broken (RFC 7518 section 3.3 wants 2048 bits, and
@@ -39,7 +41,7 @@ func newKey(kid, alg string, public crypto.PublicKey) (*key, error) {
 	algs := algorithmsFor(public)
 	if alg != "" {
 		if !slices.Contains(algs, alg) {
-			return nil, fmt.Errorf("alg %s does not go with this key", quote(alg))
+			return nil, fmt.Errorf("alg %s does not go with this key", phrase.Quote(alg))
 		}
 		algs = []string{alg}
 	}

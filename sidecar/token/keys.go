@@ -161,12 +161,13 @@ func (k *Keys) fail(err error) error {
 	return err
 }
 
-// verify checks the signature of c with the current set and returns that set. A kid that
-// is not in it makes [Keys.Run] look for it; the answer does not wait.
+// verify checks the signature of c with the current set and returns that set. Before the
+// first set nobody can say whether c is good: not_ready. A kid that is not in the set
+// makes [Keys.Run] look for it; the answer does not wait.
 func (k *Keys) verify(c *compact) (*KeySet, error) {
 	set := k.set.Load()
 	if set == nil {
-		return nil, refuse(decision.TokenKeyUnknown, "no keys are loaded from %s", k.source)
+		return nil, refuse(decision.NotReady, "no keys are loaded from %s", k.source)
 	}
 	err := set.verify(c)
 	if err == nil {

@@ -60,11 +60,12 @@ func TestKeys_file(t *testing.T) {
 	if k.Path() != path || k.Ready() || k.Status().Keys != 0 {
 		t.Fatalf("before a load: path %q, ready %v, status %+v", k.Path(), k.Ready(), k.Status())
 	}
-	want(one, decision.TokenKeyUnknown)
+	want(one, decision.NotReady)
 	load(t, k, "no such file")
 	if k.Ready() {
 		t.Fatal("Ready = true after a failed first load, want false")
 	}
+	want(one, decision.NotReady)
 
 	write(t, path, jwksOf(named(rsaOne().Public(), "one")))
 	load(t, k, "")

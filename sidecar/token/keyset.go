@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/phrase"
 )
 
 // Limits of a key set, whatever it comes from.
@@ -52,11 +53,11 @@ func (s *KeySet) verify(c *compact) error {
 	if len(candidates) == 0 {
 		k, ok := s.byKID[c.header.kid.value]
 		if !ok {
-			return refuse(decision.TokenKeyUnknown, "no key with the kid %s", quote(c.header.kid.value))
+			return refuse(decision.TokenKeyUnknown, "no key with the kid %s", phrase.Quote(c.header.kid.value))
 		}
 		candidates = []*key{k}
 	}
-	err := refuse(decision.TokenAlgorithm, "no key for alg %s and kid %s", quote(c.header.alg.value), quote(c.header.kid.value))
+	err := refuse(decision.TokenAlgorithm, "no key for alg %s and kid %s", phrase.Quote(c.header.alg.value), phrase.Quote(c.header.kid.value))
 	for _, k := range candidates {
 		check, ok := k.checks[c.header.alg.value]
 		if !ok {
@@ -98,7 +99,7 @@ func (c *collector) note(position int, kid string, skipped bool, format string, 
 
 // printable is kid as it is where that is short and plain, else quoted and cut.
 func printable(kid string) string {
-	if q := quote(kid); q != `"`+kid+`"` {
+	if q := phrase.Quote(kid); q != `"`+kid+`"` {
 		return q
 	}
 	return kid

@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+
+	"postern/sidecar/phrase"
 )
 
 // maxPEMKeys bounds the keys of one PEM. Each is tried for every token.
@@ -82,6 +84,6 @@ func publicKey(block *pem.Block) (crypto.PublicKey, error) {
 		}
 		return public, nil
 	default:
-		return nil, fmt.Errorf("a %s block, not a public key", quote(block.Type))
+		return nil, fmt.Errorf("a %s block, not a public key", phrase.Quote(block.Type))
 	}
 }

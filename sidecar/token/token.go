@@ -14,8 +14,6 @@ package token
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -74,17 +72,4 @@ func CodeOf(err error) decision.Code {
 // refuse makes the error for one refusal.
 func refuse(code decision.Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
-}
-
-// quote makes text of unknown origin fit for an error: short, printable ASCII, quoted.
-func quote(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return strconv.QuoteToASCII(s)
-	}
-	cut := limit
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strconv.QuoteToASCII(s[:cut]) + "..."
 }

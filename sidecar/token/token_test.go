@@ -3,26 +3,10 @@ package token
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"postern/sidecar/decision"
 )
-
-func TestQuote(t *testing.T) {
-	f := func(in, want string) {
-		t.Helper()
-		if got := quote(in); got != want {
-			t.Fatalf("quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-	f("", `""`)
-	f("a", `"a"`)
-	f("a\"\n\x00é\xff", `"a\"\n\x00\u00e9\xff"`)
-	f(strings.Repeat("a", 64), `"`+strings.Repeat("a", 64)+`"`)
-	f(strings.Repeat("a", 65), `"`+strings.Repeat("a", 64)+`"...`)
-	f(strings.Repeat("a", 63)+"é", `"`+strings.Repeat("a", 63)+`"...`)
-}
 
 func TestError(t *testing.T) {
 	cause := errors.New("cause")

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/phrase"
 )
 
 // Limits of a [Verifier].
@@ -16,7 +17,8 @@ const (
 	// DefaultMaxBytes is the size limit of a token where none is given.
 	DefaultMaxBytes = 8 << 10
 	maxMaxBytes     = 1 << 20
-	maxClockSkew    = time.Hour
+	// MaxClockSkew is the largest difference of clocks that an [Issuer] may allow.
+	MaxClockSkew = 10 * time.Minute
 )
 
 // An Issuer is one source of tokens and what is expected of them.
@@ -33,7 +35,8 @@ type Issuer struct {
 	// Algorithms lists what alg may be, of RS, PS and ES with 256, 384 or 512, and EdDSA.
 	// Empty: RS256 alone.
 	Algorithms []string
-	// ClockSkew is how far the issuer's clock may be off, in either direction. Zero is zero.
+	// ClockSkew is how far the issuer's clock may be off, in either direction, up to
+	// [MaxClockSkew]. Zero is zero.
 	ClockSkew time.Duration
 }
 
@@ -67,7 +70,7 @@ func NewVerifier(maxBytes int, issuers ...Issuer) (*Verifier, error) {
 	}
 	v := &Verifier{maxBytes: maxBytes, issuers: make(map[string]*issuer, len(issuers))}
 	for i, is := range issuers {
-		where := fmt.Sprintf("issuer %d (%s)", i+1, quote(is.Issuer))
+		where := fmt.Sprintf("issuer %d (%s)", i+1, phrase.Quote(is.Issuer))
 		for _, err := range is.mistakes() {
 			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
@@ -99,9 +102,9 @@ func (is Issuer) mistakes() []error {
 	wrong(len(is.AuthorizedParties) > 0 && is.AnyParty, "authorized parties and any: only one of the two")
 	wrong(slices.Contains(is.AuthorizedParties, ""), "an empty authorized party")
 	wrong(slices.Contains(is.Audience, ""), "an empty audience")
-	wrong(is.ClockSkew < 0 || is.ClockSkew > maxClockSkew, "clock skew %v: want 0 to %v", is.ClockSkew, maxClockSkew)
+	wrong(is.ClockSkew < 0 || is.ClockSkew > MaxClockSkew, "clock skew %v: want 0 to %v", is.ClockSkew, MaxClockSkew)
 	for _, alg := range is.Algorithms {
-		wrong(!knownAlgorithm(alg), "algorithm %s: want one of %v", quote(alg), algorithms)
+		wrong(!knownAlgorithm(alg), "algorithm %s: want one of %v", phrase.Quote(alg), algorithms)
 	}
 	return errs
 }
@@ -142,7 +145,7 @@ func (v *Verifier) Verify(raw string, now time.Time) (*Claims, error) {
 	}
 	is, known := v.issuers[p.iss.value]
 	if !known || !p.iss.ok {
-		return nil, refuse(decision.TokenIssuer, "iss %s is not a configured issuer", quote(p.iss.value))
+		return nil, refuse(decision.TokenIssuer, "iss %s is not a configured issuer", phrase.Quote(p.iss.value))
 	}
 	if err := c.header.accepted(is.algorithms); err != nil {
 		return nil, err
@@ -190,7 +193,7 @@ func (v *Verifier) believe(is *issuer, set *KeySet, c *compact, p payload, now t
 func (v *Verifier) CheckTimes(c *Claims, now time.Time) error {
 	is := v.issuers[c.Issuer]
 	if is == nil || is != c.issuer {
-		return refuse(decision.TokenIssuer, "verified under another configuration of %s", quote(c.Issuer))
+		return refuse(decision.TokenIssuer, "verified under another configuration of %s", phrase.Quote(c.Issuer))
 	}
 	if exp := time.Unix(c.Expires, 0); !exp.Add(is.skew).After(now) {
 		return refuse(decision.TokenExpired, "expired at %s", exp.UTC().Format(time.RFC3339))

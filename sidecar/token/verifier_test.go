@@ -213,6 +213,15 @@ func TestNewVerifier_mistakes(t *testing.T) {
 			t.Errorf("NewVerifier = %v, want it to say %q", err, want)
 		}
 	}
+	skewed := func(skew time.Duration) Issuer {
+		return Issuer{Issuer: "a", Keys: StaticKeys(&KeySet{}), AnyParty: true, ClockSkew: skew}
+	}
+	if _, err := NewVerifier(0, skewed(MaxClockSkew)); err != nil {
+		t.Errorf("NewVerifier with a skew of %v = %v, want no error", MaxClockSkew, err)
+	}
+	if _, err := NewVerifier(0, skewed(MaxClockSkew+1)); err == nil {
+		t.Errorf("NewVerifier with a skew of more than %v = nil, want an error", MaxClockSkew)
+	}
 	if _, err := NewVerifier(0); err != nil {
 		t.Fatalf("NewVerifier without issuers = %v, want a verifier that refuses all", err)
 	}
