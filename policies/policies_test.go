@@ -11,10 +11,10 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
-	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/tester"
 
 	"postern/policies"
+	"postern/policies/regotest"
 )
 
 func modules(t *testing.T) map[string]*ast.Module {
@@ -57,11 +57,7 @@ func TestRego(t *testing.T) {
 
 // TestRego_strict compiles the library without its tests as opa check --strict would.
 func TestRego_strict(t *testing.T) {
-	c := ast.NewCompiler().WithStrict(true)
-	c.Compile(policies.Modules())
-	if c.Failed() {
-		t.Fatal(c.Errors)
-	}
+	regotest.Strict(t, policies.Modules())
 }
 
 // TestRego_style holds the files to OPA's format, to one package for each directory
@@ -72,13 +68,7 @@ func TestRego_style(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		formatted, err := format.SourceWithOpts(file, text, format.Opts{RegoVersion: ast.RegoV1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(formatted) != string(text) {
-			t.Errorf("%s is not formatted", file)
-		}
+		regotest.Formatted(t, file, text)
 		want := "data." + strings.ReplaceAll(path.Dir(file), "/", ".")
 		if strings.HasSuffix(file, "_test.rego") {
 			if module.Package.Path.String() != want+"_test" {
@@ -89,37 +79,7 @@ func TestRego_style(t *testing.T) {
 		if module.Package.Path.String() != want {
 			t.Errorf("%s has package %v, want %s", file, module.Package.Path, want)
 		}
-		described(t, file, module)
-	}
-}
-
-// described checks a module's annotations. The first of several rules of one name
-// speaks for all.
-func described(t *testing.T, file string, module *ast.Module) {
-	t.Helper()
-	has := map[string]bool{}
-	for _, a := range module.Annotations {
-		if a.Description == "" {
-			continue
-		}
-		switch a.Scope {
-		case "package":
-			has["package"] = true
-		case "rule", "document":
-			has[a.GetTargetPath().String()] = true
-		}
-	}
-	if !has["package"] {
-		t.Errorf("%s: the package has no description", file)
-	}
-	for _, rule := range module.Rules {
-		name := rule.Head.Ref()[0].String()
-		if strings.HasPrefix(strings.Trim(name, `"`), "_") || rule.Default {
-			continue
-		}
-		if !has[rule.Path().String()] {
-			t.Errorf("%s: %s has no description", file, name)
-		}
+		regotest.Described(t, file, module)
 	}
 }
 

@@ -50,6 +50,18 @@ test_a_suspended_organization_grants_nothing if {
 	_codes(_ask(_session("org:admin", "org_umbrella", []), {"role": "org:admin"})) == {"organization_suspended"}
 }
 
+test_an_invoice_says_its_amount if {
+	every amount in [null, true, "12000"] {
+		_codes(_invoice("org:member", amount)) == {"action_incomplete"}
+	}
+	decision := check.decision with input as {
+		"session": _session("org:member", "org_globex", ["org:invoices:create"]),
+		"check": {"any": [{"permission": "org:invoices:create"}]},
+		"resource": {"type": "invoice"},
+	}
+	_codes(decision) == {"action_incomplete"}
+}
+
 _invoice(role, amount) := decision if {
 	decision := check.decision with input as {
 		"session": _session(role, "org_globex", ["org:invoices:create"]),

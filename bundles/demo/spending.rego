@@ -6,9 +6,20 @@
 package postern.extend
 
 # METADATA
+# description: |
+#   An invoice says its amount. A rule that reads a fact that is missing is undefined, and
+#   what is undefined denies nothing: so the missing fact is a denial of its own.
+deny contains {"code": "action_incomplete", "fact": "resource.amount", "message": message} if {
+	input.resource.type == "invoice"
+	not is_number(input.resource.amount)
+	message := "an invoice says its amount, a number"
+}
+
+# METADATA
 # description: Large invoices are for admins. The caller says the amount in resource.
 deny contains {"code": "role_required", "role": "org:admin", "message": message} if {
 	input.resource.type == "invoice"
+	is_number(input.resource.amount)
 	input.resource.amount > 10000
 	input.session.org.role != "org:admin"
 	message := "invoices above 10000 are for org:admin"

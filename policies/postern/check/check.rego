@@ -41,7 +41,6 @@ _holds_part(part) if {
 	every member, asked in part { has.holds(member, asked) }
 }
 
-# A bundle's own denials take away what was granted and never add to it.
 _narrowed if count(data.postern.extend.deny) > 0
 
 _reasons contains session.refusal if not session.signed_in
@@ -63,7 +62,14 @@ _reasons contains reason.why(member, asked) if {
 	not has.holds(member, asked)
 }
 
-_reasons contains _extension(denial) if some denial in data.postern.extend.deny
+_reasons contains denial if some denial in denials
+
+# METADATA
+# description: |
+#   The bundle's own denials, as reasons. They take away what was granted and never add to
+#   it, also where another entrypoint decides.
+# entrypoint: true
+denials contains _extension(denial) if some denial in data.postern.extend.deny
 
 _extension(denial) := object.union({"code": "policy_denied"}, denial) if is_object(denial)
 

@@ -95,6 +95,10 @@ test_extension_gives_a_code if {
 	decision.reasons == {{"code": "reverification_required"}, {"code": "policy_denied", "message": "no"}, {"code": "policy_denied"}}
 }
 
+test_denials_stand_alone if {
+	check.denials == {{"code": "policy_denied", "message": "no"}} with data.postern.extend.deny as {"no"}
+}
+
 test_extension_without_denials if {
 	decision := check.decision with input as {"session": _session, "check": {"any": [{"role": "admin"}]}}
 		with data.postern.extend.deny as set()

@@ -33,13 +33,34 @@ brought(permission) if {
 }
 
 # METADATA
+# description: Whether the member's role has a say in whether the permission is brought.
+by_role(_) if _source in {"roles", "both"}
+
+by_role(permission) if {
+	system(permission)
+	data.model.roles
+}
+
+# METADATA
 # description: Whether a permission is one of those that rule the organization itself.
-system(permission) if startswith(permission, "org:sys_")
+system(permission) if permission in _system
+
+_system := {
+	"org:sys_profile:manage",
+	"org:sys_profile:delete",
+	"org:sys_memberships:read",
+	"org:sys_memberships:manage",
+	"org:sys_domains:read",
+	"org:sys_domains:manage",
+	"org:sys_billing:read",
+	"org:sys_billing:manage",
+	"org:sys_entconns:manage",
+}
 
 # METADATA
 # description: |
-#   The feature that a permission hangs on: the catalogue's word, else the middle of
-#   org:<feature>:<action>. System permissions hang on none.
+#   The feature that a permission hangs on: the catalogue's word, else what follows org:
+#   in org:<feature>:<action>. System permissions hang on none.
 feature(permission) := name if {
 	name := data.model.permissions[permission].feature
 }
@@ -47,7 +68,7 @@ feature(permission) := name if {
 else := parts[1] if {
 	not system(permission)
 	parts := split(permission, ":")
-	count(parts) == 3
+	count(parts) >= 3
 	parts[0] == "org"
 }
 

@@ -64,6 +64,11 @@ test_feature_of_the_catalogue if {
 	permission.feature("projects:read") == "projects" with data.model.permissions as {"projects:read": {"feature": "projects"}}
 }
 
+test_feature_of_longer_and_of_unknown_names if {
+	permission.feature("org:reports:export:pdf") == "reports"
+	permission.feature("org:sys_reports:export") == "sys_reports"
+}
+
 test_feature_undefined_for_others if {
 	not permission.feature("projects:read")
 	not permission.feature("tf:role:sales")

@@ -59,6 +59,14 @@ else := {
 	"code": "feature_required",
 	"feature": asked,
 	"message": sprintf("the session has no feature %s; %s", [asked, _listed("plans with it", plan.with_feature(asked))]),
+} if {
+	data.model.plans
+}
+
+else := {
+	"code": "feature_required",
+	"feature": asked,
+	"message": sprintf("the session has no feature %s", [asked]),
 }
 
 _plan(asked) := _suspended if organization.suspended
@@ -133,7 +141,7 @@ _not_brought(asked) := {
 		_listed("roles with it", permission.roles_with(asked)),
 	]),
 } if {
-	data.model.roles
+	permission.by_role(asked)
 	membership.role
 }
 
@@ -146,6 +154,23 @@ else := {
 _feature_gated(asked) := object.union(_missing_feature(asked), {"code": "feature_required"})
 
 _other_plan(asked) := {
+	"code": "plan_required",
+	"plan": asked,
+	"message": sprintf("the token says plan %s, and the model says that %s is on %s", [asked, _name, plan.name]),
+} if {
+	asked in input.session.plans.org
+	not plan.allows_plan(asked)
+}
+
+else := {
+	"code": "plan_required",
+	"plan": asked,
+	"message": sprintf("the token does not say plan %s, which the model has for %s", [asked, _name]),
+} if {
+	plan.name == asked
+}
+
+else := {
 	"code": "plan_required",
 	"plan": asked,
 	"message": sprintf("the session is on plan %s, not %s", [plan.name, asked]),
@@ -202,6 +227,7 @@ else := {
 	"message": sprintf("the token of %s does not list feature %s", [_name, feature]),
 } if {
 	is_array(input.session.features.org)
+	not feature in input.session.features.org
 }
 
 else := {

@@ -122,10 +122,53 @@ test_permission_gated_where_no_plan_is_known if {
 }
 
 test_permission_of_other_roles if {
-	_why("permission", "org:reports:export", _session, _pro) == {
+	by_roles := object.union(_pro, {"settings": {"permission_source": "roles"}})
+	_why("permission", "org:reports:export", _session, by_roles) == {
 		"code": "permission_not_granted",
 		"permission": "org:reports:export",
 		"message": "org:member in org_acme does not bring org:reports:export; roles with it: org:admin",
+	}
+}
+
+test_permission_that_the_token_must_list if {
+	_why("permission", "org:reports:export", _session, _pro) == {
+		"code": "permission_not_granted",
+		"permission": "org:reports:export",
+		"message": "the session in org_acme does not list org:reports:export",
+	}
+}
+
+test_system_permission_of_other_roles if {
+	_why("permission", "org:sys_profile:delete", _session, _pro).message == "org:member in org_acme does not bring org:sys_profile:delete; roles with it: none in the model"
+}
+
+test_feature_listed_where_no_plan_is_known if {
+	session := _with({"features": {"org": ["reports"], "user": []}})
+	_why("permission", "org:reports:export", session, {"plans": {"pro": {"features": ["reports"]}}}).message == "no plan of org_acme is known; plans with feature reports: pro"
+}
+
+test_feature_without_model if {
+	_why("feature", "sso", _session, {}) == {
+		"code": "feature_required",
+		"feature": "sso",
+		"message": "the session has no feature sso",
+	}
+}
+
+test_plan_that_the_model_contradicts if {
+	session := _with({"plans": {"org": ["pro"], "user": []}})
+	_why("plan", "org:pro", session, _model) == {
+		"code": "plan_required",
+		"plan": "pro",
+		"message": "the token says plan pro, and the model says that org_acme is on free",
+	}
+}
+
+test_plan_that_the_token_does_not_say if {
+	_why("plan", "free", _session, _model) == {
+		"code": "plan_required",
+		"plan": "free",
+		"message": "the token does not say plan free, which the model has for org_acme",
 	}
 }
 

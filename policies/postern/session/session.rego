@@ -6,6 +6,7 @@ package postern.session
 
 import data.postern.has
 import data.postern.membership
+import data.postern.organization
 import data.postern.permission
 import data.postern.plan
 
@@ -38,9 +39,13 @@ _role := membership.role if membership.stands
 default _plan := null
 
 _plan := name if {
+	organization.id
 	name := plan.name
 	has.holds("plan", name)
-} else := name if {
+}
+
+_plan := name if {
+	not organization.id
 	name := input.session.plans.user[0]
 }
 

@@ -53,4 +53,14 @@ test_effective_plan_of_the_user if {
 	}
 }
 
+test_effective_plan_is_the_organizations if {
+	both := object.union(_session, {"plans": {"org": ["pro"], "user": ["gold"]}})
+	effective := _effective(both, {"org_acme": {"plan": "free"}})
+	effective.plan == null
+}
+
+_effective(s, organizations) := effective if {
+	effective := session.effective with input.session as s with data.model.organizations as organizations
+}
+
 test_effective_undefined_without_session if not session.effective with input as {"session": null}
