@@ -5,10 +5,11 @@ package decision
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
-// A Decision answers one question. The zero value denies, and so does every value
-// that was not made by [Allowed].
+// A Decision answers one question. The zero value denies. Make one with [Allowed],
+// [Denied] or [Because]: they keep the members in agreement.
 type Decision struct {
 	Allow bool `json:"allow"`
 	// Status is what an enforcement point should send: 200, or the first of 400, 503,
@@ -52,6 +53,7 @@ func Denied(reasons ...Reason) Decision {
 		if !own[i].Code.Known() {
 			own[i] = Reason{Code: PolicyError}
 		}
+		own[i].makeValid()
 		if own[i].Message == "" {
 			own[i].Message = messages[own[i].Code]
 		}
@@ -59,6 +61,16 @@ func Denied(reasons ...Reason) Decision {
 	slices.SortFunc(own, compare)
 	own = slices.Compact(own)
 	return Decision{Status: statusOf(own), Reasons: own}
+}
+
+// makeValid replaces what is no UTF-8, which a policy can make and JSON cannot hold.
+func (r *Reason) makeValid() {
+	for _, text := range []*string{
+		&r.Organization, &r.Role, &r.RoleSet, &r.Permission, &r.Feature, &r.Plan,
+		&r.Reverification, &r.Action, &r.Fact, &r.Message,
+	} {
+		*text = strings.ToValidUTF8(*text, "\uFFFD")
+	}
 }
 
 // Because refuses for one code and a message for developers.

@@ -2,16 +2,10 @@ package decision
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"testing"
 )
-
-func TestZeroDenies(t *testing.T) {
-	var d Decision
-	if d.Allow {
-		t.Error("the zero Decision allows")
-	}
-}
 
 func TestAllowed(t *testing.T) {
 	got, err := json.Marshal(Allowed())
@@ -69,6 +63,21 @@ func TestDenied_unknownCode(t *testing.T) {
 	d := Denied(Reason{Code: "made_up", Message: "attacker text"})
 	if len(d.Reasons) != 1 || d.Reasons[0].Code != PolicyError || d.Reasons[0].Message == "attacker text" {
 		t.Errorf("Denied(made_up) = %+v, want policy_error alone", d)
+	}
+}
+
+// TestDenied_validText: every text member is one that JSON can hold.
+func TestDenied_validText(t *testing.T) {
+	var r Reason
+	for i, v := 0, reflect.ValueOf(&r).Elem(); i < v.NumField(); i++ {
+		v.Field(i).SetString("a\xffb")
+	}
+	r.Code = RoleRequired
+	got := Denied(r).Reasons[0]
+	for i, v := 1, reflect.ValueOf(got); i < v.NumField(); i++ {
+		if v.Field(i).String() != "a\uFFFDb" {
+			t.Errorf("%s = %q", v.Type().Field(i).Name, v.Field(i))
+		}
 	}
 }
 

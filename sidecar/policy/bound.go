@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"runtime"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,24 +14,51 @@ import (
 var (
 	// errTimeout: the evaluation was not done by its deadline.
 	errTimeout = errors.New("evaluation passed its deadline")
-	// errOverloaded: too many evaluations whose callers have gone are still running.
-	errOverloaded = errors.New("too many abandoned evaluations are still running")
+	// errOverloaded: no evaluation could be begun, since too many are running.
+	errOverloaded = errors.New("too many evaluations are running")
 )
 
-// A Bound runs evaluations so that no caller waits beyond the deadline. An evaluation
-// that ignores its context (a built-in that multiplies huge numbers, say) goes on
-// without its caller; at most Abandoned of those may be running before new ones are
-// refused at once. One Bound serves all snapshots, so that a reload does not lift it.
+// A Bound runs evaluations so that no caller waits beyond the deadline, and no more of
+// them at once than there are slots. An evaluation that ignores its context (a built-in
+// that multiplies huge numbers, say) goes on without its caller and keeps its slot; once
+// Abandoned of them do, new ones are refused at once. It must not be copied.
 type Bound struct {
 	Deadline  time.Duration
 	Abandoned int64
+	// Slots is the number of evaluations that may run at once, 0 for eight on each
+	// processor. More than Abandoned, so that good evaluations go on beside bad ones.
+	Slots int
 
+	once      sync.Once
+	slots     chan struct{} // holds a mark for each running evaluation
 	abandoned atomic.Int64
 }
 
 // Running is the number of evaluations that have outlived their callers.
 func (b *Bound) Running() int64 {
 	return b.abandoned.Load()
+}
+
+// Full reports whether new evaluations are refused.
+func (b *Bound) Full() bool {
+	return b.abandoned.Load() >= b.Abandoned
+}
+
+// take waits for a slot until ctx ends.
+func (b *Bound) take(ctx context.Context) error {
+	b.once.Do(func() {
+		n := b.Slots
+		if n == 0 {
+			n = 8 * runtime.GOMAXPROCS(0)
+		}
+		b.slots = make(chan struct{}, max(n, int(b.Abandoned)+1))
+	})
+	select {
+	case b.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errOverloaded
+	}
 }
 
 // The states of one evaluation: its end and its caller's leaving race for the first.
@@ -43,11 +72,17 @@ const (
 // returned, or errTimeout, or errOverloaded. A panic in evaluate is an error.
 func run[T any](ctx context.Context, b *Bound, evaluate func(context.Context) (T, error)) (T, error) {
 	var none T
-	if b.abandoned.Load() >= b.Abandoned {
+	if ctx.Err() != nil {
+		return none, errTimeout
+	}
+	if b.Full() {
 		return none, errOverloaded
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.Deadline)
 	defer cancel()
+	if err := b.take(ctx); err != nil {
+		return none, err
+	}
 
 	type outcome struct {
 		value T
@@ -56,6 +91,7 @@ func run[T any](ctx context.Context, b *Bound, evaluate func(context.Context) (T
 	var state atomic.Int32
 	answer := make(chan outcome, 1)
 	go func() {
+		defer func() { <-b.slots }()
 		value, err := recovered(ctx, evaluate)
 		answer <- outcome{value, err}
 		if !state.CompareAndSwap(waited, done) {
@@ -77,11 +113,27 @@ func run[T any](ctx context.Context, b *Bound, evaluate func(context.Context) (T
 	}
 }
 
+// panicked names the function that called panic, from within a deferred recover.
+func panicked() string {
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+		if !more {
+			return "an unknown function"
+		}
+	}
+}
+
 // recovered turns a panic of evaluate into an error.
 func recovered[T any](ctx context.Context, evaluate func(context.Context) (T, error)) (value T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("evaluation panicked: %v\n%s", p, debug.Stack())
+			// The value may quote the input; its type and its place do not.
+			err = fmt.Errorf("evaluation panicked with a %T in %s", p, panicked())
 		}
 	}()
 	return evaluate(ctx)

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -56,16 +55,30 @@ func compile(ctx context.Context, b *bundle.Bundle, o Options) (*compiled, error
 	}, nil
 }
 
+// libraryName begins the names of the library's modules. No file of a bundle has a NUL in
+// its path, so that none can take the place of one.
+const libraryName = "\x00library/"
+
 // Modules are the library's and the bundle's modules under names that cannot clash.
 func Modules(b *bundle.Bundle) map[string]*ast.Module {
 	modules := make(map[string]*ast.Module, len(b.Modules))
 	for path, module := range policies.Modules() {
-		modules["library:"+path] = module
+		modules[libraryName+path] = module
 	}
 	for path, module := range b.Modules {
 		modules[path] = module
 	}
 	return modules
+}
+
+// reserved refuses a rule of the library that is no entrypoint for checks: most of them
+// are true for much less than a decision is.
+func reserved(path string) error {
+	own := strings.HasPrefix(path, "postern/extend/") || strings.HasPrefix(path, "postern/log/")
+	if path == libraryEntrypoints.Check || own || !strings.HasPrefix(path, "postern/") {
+		return nil
+	}
+	return fmt.Errorf("entrypoint %q: of the library, only %s decides checks", path, libraryEntrypoints.Check)
 }
 
 // chosen prefers the configuration's entrypoint, then the bundle's, then the library's.
@@ -75,15 +88,20 @@ func chosen(config, manifest bundle.Entrypoints) bundle.Entrypoints {
 	}
 }
 
+// extended reports whether the bundle brings denials of its own.
+func (c *compiled) extended() bool {
+	return len(c.compiler.GetRulesExact(ast.MustParseRef("data.postern.extend.deny"))) > 0
+}
+
 // entrypoint prepares the rule at a slash path below data. It must be a rule, and no
 // function; a package would answer with everything in it.
 func (c *compiled) entrypoint(ctx context.Context, path string) (rego.PreparedEvalQuery, error) {
 	var none rego.PreparedEvalQuery
+	if err := bundle.CheckEntrypoint(path); err != nil {
+		return none, fmt.Errorf("entrypoint: %w", err)
+	}
 	ref := ast.Ref{ast.DefaultRootDocument}
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "" {
-			return none, fmt.Errorf("entrypoint %q: a path such as acme/authz/allow is wanted", path)
-		}
 		ref = append(ref, ast.StringTerm(segment))
 	}
 	rules := c.compiler.GetRulesExact(ref)
@@ -113,7 +131,7 @@ func (c *compiled) entrypoint(ctx context.Context, path string) (rego.PreparedEv
 func plainJSON(term *ast.Term, _ *rego.EvalContext) (any, error) {
 	value, err := ast.JSON(term.Value)
 	if err != nil {
-		return nil, errors.Join(errShape, err)
+		return nil, fmt.Errorf("%w: %w", errShape, err)
 	}
 	return value, nil
 }

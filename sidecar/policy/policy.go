@@ -28,17 +28,23 @@ type Options struct {
 	Builtins []string
 }
 
-// effectivePath is the rule behind GET /v1/session. It is always the library's.
-const effectivePath = "postern/session/effective"
+// Rules that are always the library's: what is behind GET /v1/session, and the denials of
+// postern.extend.
+const (
+	effectivePath = "postern/session/effective"
+	denialsPath   = "postern/check/denials"
+)
 
 // A Policy is one compiled bundle. It is safe for concurrent use.
 type Policy struct {
 	bound     *Bound
 	check     rego.PreparedEvalQuery
 	effective rego.PreparedEvalQuery
-	store     storage.Store
-	txn       storage.Transaction
-	revoked   model.Revoked
+	// denials is asked after a check that another entrypoint than the library's allowed.
+	// It is nil where it has nothing to say.
+	denials *rego.PreparedEvalQuery
+	txn     storage.Transaction
+	revoked model.Revoked
 }
 
 // New compiles the library and the bundle as one, and checks that every entrypoint is a
@@ -53,15 +59,25 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if err != nil {
 		return nil, err
 	}
-	p = &Policy{bound: bound, store: compiled.store, txn: compiled.txn}
+	p = &Policy{bound: bound, txn: compiled.txn}
 	if b.Model != nil {
 		p.revoked = b.Model.Revoked
+	}
+	if err := reserved(compiled.entrypoints.Check); err != nil {
+		return nil, err
 	}
 	if p.check, err = compiled.entrypoint(ctx, compiled.entrypoints.Check); err != nil {
 		return nil, err
 	}
 	if p.effective, err = compiled.entrypoint(ctx, effectivePath); err != nil {
 		return nil, err
+	}
+	if compiled.entrypoints.Check != libraryEntrypoints.Check && compiled.extended() {
+		denials, err := compiled.entrypoint(ctx, denialsPath)
+		if err != nil {
+			return nil, err
+		}
+		p.denials = &denials
 	}
 	return p, nil
 }
@@ -78,9 +94,32 @@ func (p *Policy) Check(ctx context.Context, in Input, q request.Question) (d dec
 		return refusal(err), err
 	}
 	if d, err = decided(result); err != nil {
-		return decision.Because(decision.PolicyError, "the policy's result has another shape than the contract's"), err
+		return refusal(err), err
+	}
+	if d.Allow && p.denials != nil {
+		return p.narrowed(ctx, document, in.Now)
 	}
 	return d, nil
+}
+
+// narrowed asks postern.extend about what another entrypoint has allowed.
+func (p *Policy) narrowed(ctx context.Context, document ast.Value, now time.Time) (decision.Decision, error) {
+	result, err := p.evaluate(ctx, *p.denials, document, now)
+	if err != nil {
+		return refusal(err), err
+	}
+	list, ok := result.([]any)
+	if !ok {
+		return refusal(errShape), errShape
+	}
+	if len(list) == 0 {
+		return decision.Allowed(), nil
+	}
+	reasons, err := reasonsOf(list)
+	if err != nil {
+		return refusal(err), err
+	}
+	return decision.Denied(reasons...), nil
 }
 
 // An Effective is what a session amounts to under the model.
@@ -130,7 +169,7 @@ func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input a
 			rego.EvalTime(now),
 		)
 		if err != nil {
-			return nil, err
+			return nil, discreet(err)
 		}
 		if len(results) != 1 || len(results[0].Expressions) != 1 {
 			return nil, errUndefined
@@ -139,15 +178,33 @@ func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input a
 	})
 }
 
+// discreet is an evaluator's error without its message, which quotes the operands of a
+// built-in and so whatever a caller sent. The place says which expression it was.
+func discreet(err error) error {
+	var e *topdown.Error
+	switch {
+	case topdown.IsCancel(err):
+		return errTimeout
+	case errors.As(err, &e) && e.Location != nil:
+		return fmt.Errorf("%s:%d:%d: %s", e.Location.File, e.Location.Row, e.Location.Col, e.Code)
+	case errors.As(err, &e):
+		return errors.New(e.Code)
+	default:
+		return fmt.Errorf("evaluation failed with a %T", err)
+	}
+}
+
 // refusal is the denial for an evaluation that gave no result.
 func refusal(err error) decision.Decision {
 	switch {
 	case errors.Is(err, errUndefined):
 		return decision.Because(decision.PolicyUndefined, "the policy says nothing about this question")
-	case errors.Is(err, errTimeout), topdown.IsCancel(err):
+	case errors.Is(err, errTimeout):
 		return decision.Because(decision.PolicyTimeout, "the policy took longer than policy.deadline allows")
 	case errors.Is(err, errOverloaded):
-		return decision.Because(decision.Overloaded, "too many evaluations ran past their deadline")
+		return decision.Because(decision.Overloaded, "too many evaluations are running, or ran past their deadline")
+	case errors.Is(err, errShape):
+		return decision.Because(decision.PolicyError, "the policy's result has another shape than the contract's; the log says which")
 	default:
 		return decision.Because(decision.PolicyError, "the policy could not be evaluated; the log says why")
 	}

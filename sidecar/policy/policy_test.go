@@ -2,15 +2,19 @@ package policy_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/policies"
 	"postern/sidecar/bundle"
 	"postern/sidecar/decision"
 	"postern/sidecar/policy"
@@ -395,6 +399,44 @@ deny contains {"code": "reverification_required", "message": "big"} if input.res
 	f(`{"role":"owner","context":{"day":"Monday"}}`, decision.PolicyDenied, decision.RoleRequired)
 }
 
+// TestCheck_extensionBesideOwn: denials narrow whatever entrypoint decides.
+func TestCheck_extensionBesideOwn(t *testing.T) {
+	p := compiled(t, load(t,
+		"acme/p.rego", "package acme\n\nanswer := true\n",
+		"ext.rego", "package postern.extend\n\ndeny contains \"frozen\" if input.context.frozen\n\ndeny contains \"n\" if to_number(input.context.n) > 5\n",
+		".manifest", `{"metadata":{"postern":{"entrypoints":{"check":"acme/answer"}}}}`,
+	))
+	f := func(body string, want ...decision.Code) {
+		t.Helper()
+		d, _ := p.Check(t.Context(), policy.Input{Now: now}, ask(t, body))
+		if d.Allow != (len(want) == 0) || len(want) > 0 && d.Reasons[0].Code != want[0] {
+			t.Errorf("Check(%s) = %+v, want %v", body, d, want)
+		}
+	}
+	f(`{"role":"a"}`)
+	f(`{"role":"a","context":{"frozen":true}}`, decision.PolicyDenied)
+	f(`{"role":"a","context":{"n":"6"}}`, decision.PolicyDenied)
+	f(`{"role":"a","context":{"n":"six"}}`, decision.PolicyError)
+}
+
+// TestCheck_discreet: an error for the log says where, and not what the caller sent.
+func TestCheck_discreet(t *testing.T) {
+	for _, body := range []string{
+		`answer if to_number(input.context.s) == 1`,
+		`answer if time.parse_rfc3339_ns(input.context.s) == 1`,
+		`answer := {"allow": false, "reasons": [{"code": input.context.s}]}`,
+	} {
+		d, cause := own(t, body).Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"eyJhbGciOiJSUzI1NiJ9"}}`))
+		if d.Allow || d.Reasons[0].Code != decision.PolicyError || cause == nil || strings.Contains(cause.Error(), "eyJ") {
+			t.Errorf("%s: %+v, %v", body, d, cause)
+		}
+	}
+	_, cause := own(t, `answer if to_number(input.context.s) == 1`).Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"x"}}`))
+	if cause == nil || cause.Error() != "acme/p.rego:3:11: eval_builtin_error" {
+		t.Errorf("the error is %v, want its place and kind", cause)
+	}
+}
+
 // An extension that cannot be evaluated must not let a question through.
 func TestCheck_extensionThatFails(t *testing.T) {
 	p := compiled(t, load(t, "ext.rego", "package postern.extend\n\ndeny contains \"x\" if to_number(input.context.n) > 5\n"))
@@ -458,11 +500,60 @@ func TestCheck_deadline(t *testing.T) {
 	}
 }
 
+// TestCapabilities: what policies may call is a list of its own, so that a new OPA cannot
+// add to it unseen. Update with -update after reading what is new.
+func TestCapabilities(t *testing.T) {
+	caps, err := policy.Capabilities(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caps.AllowNet == nil || len(caps.AllowNet) != 0 {
+		t.Errorf("AllowNet = %#v, want an empty list, which allows no host", caps.AllowNet)
+	}
+	allowed := map[string]bool{}
+	for _, b := range caps.Builtins {
+		allowed[b.Name] = true
+	}
+	var got strings.Builder
+	for _, b := range ast.CapabilitiesForThisVersion().Builtins {
+		word := "refused"
+		if allowed[b.Name] {
+			word = "allowed"
+		}
+		fmt.Fprintf(&got, "%s %s\n", word, b.Name)
+	}
+	const golden = "testdata/builtins.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("the built-ins differ from %s:\n%s", golden, got.String())
+	}
+}
+
+var update = flag.Bool("update", false, "write golden files")
+
+// TestPrint_isSilent: what a policy prints goes nowhere, since it may be a secret.
 func TestPrint_isSilent(t *testing.T) {
-	p := own(t, "answer if {\n\tprint(\"secret\", input)\n\ttrue\n}")
-	var out bytes.Buffer
-	if d, err := p.Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a"}`)); !d.Allow || err != nil || out.Len() > 0 {
-		t.Errorf("Check = %+v, %v", d, err)
+	read, written, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = written, written
+	d, cause := own(t, "answer if {\n\tprint(\"secret\", input)\n\tcount(x) == 1\n}\n\nx contains 1 if print(\"secret\")").
+		Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a"}`))
+	os.Stdout, os.Stderr = stdout, stderr
+	written.Close()
+	text, err := io.ReadAll(read)
+	if err != nil || !d.Allow || cause != nil || len(text) > 0 {
+		t.Errorf("Check = %+v, %v and printed %q, %v", d, cause, text, err)
 	}
 }
 
@@ -474,6 +565,24 @@ func BenchmarkCheck(b *testing.B) {
 	for b.Loop() {
 		if d, _ := p.Check(b.Context(), in, q); !d.Allow {
 			b.Fatal(d)
+		}
+	}
+}
+
+// TestNew_libraryStands: no file of a bundle takes the place of a module of the library,
+// whatever its name.
+func TestNew_libraryStands(t *testing.T) {
+	in := policy.Input{Subject: subject(t, admin), Now: now}
+	for path := range policies.Modules() {
+		for _, name := range []string{"library:" + path, "library/" + path, path, "x/" + path} {
+			b, err := tryLoad("model/data.yaml", "organizations: {org_acme: {suspended: true}}", name, "package acme\n\nx := 1\n")
+			if err != nil {
+				continue
+			}
+			d, err := compiled(t, b).Check(t.Context(), in, ask(t, `{"any":[{"feature":"reports"},{"role":"admin"}]}`))
+			if err != nil || d.Allow {
+				t.Errorf("with %s: %+v, %v, want organization_suspended", name, d, err)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"postern/sidecar/decision"
 )
 
+// errShape denies with policy_error.
 var errShape = errors.New("the entrypoint's result is neither a boolean nor exactly {allow, reasons}")
 
 // decided reads the result of an entrypoint: a boolean, or exactly {allow, reasons} with
@@ -33,27 +34,39 @@ func decidedObject(r map[string]any) (decision.Decision, error) {
 		return decision.Decision{}, errShape
 	}
 	if allow && len(list) > 0 {
-		return decision.Decision{}, errors.New("the entrypoint allows and gives reasons for a denial")
+		return decision.Decision{}, fmt.Errorf("%w: it allows and gives reasons for a denial", errShape)
 	}
 	if allow {
 		return decision.Allowed(), nil
 	}
-	reasons := make([]decision.Reason, len(list))
-	for i, item := range list {
-		reasons[i] = reason(item)
+	reasons, err := reasonsOf(list)
+	if err != nil {
+		return decision.Decision{}, err
 	}
 	return decision.Denied(reasons...), nil
 }
 
+// reasonsOf reads a list of reasons.
+func reasonsOf(list []any) ([]decision.Reason, error) {
+	reasons := make([]decision.Reason, len(list))
+	for i, item := range list {
+		reasons[i] = reason(item)
+		if !reasons[i].Code.Known() {
+			return nil, fmt.Errorf("%w: reasons[%d] has no code of the closed set", errShape, i)
+		}
+	}
+	return reasons, nil
+}
+
 // reason reads one entry of reasons: a text, or an object with a code. Members that are
-// no text are left out; a code outside the closed set becomes policy_error.
+// no text are left out.
 func reason(item any) decision.Reason {
 	if text, ok := item.(string); ok {
 		return decision.Reason{Code: decision.PolicyDenied, Message: text}
 	}
 	object, ok := item.(map[string]any)
 	if !ok {
-		return decision.Reason{Code: decision.PolicyError}
+		return decision.Reason{}
 	}
 	text := func(name string) string {
 		s, _ := object[name].(string)

@@ -17,6 +17,57 @@ type Subject struct {
 
 	value     *ast.Term
 	factorAge *ast.Term // nil where the token does not say
+	size      int
+}
+
+// Size is the memory that the subject takes, in bytes, roughly and rather too much.
+func (s *Subject) Size() int {
+	if s == nil {
+		return 0
+	}
+	return s.size
+}
+
+// What OPA's values take, in bytes: any value with its term, an object besides, and
+// each member of an object besides its key and value.
+const (
+	valueCost  = 80
+	objectCost = 200
+	memberCost = 120
+)
+
+// weight reckons what a value takes.
+func weight(v ast.Value) int {
+	switch v := v.(type) {
+	case ast.String:
+		return valueCost + len(v)
+	case ast.Number:
+		return valueCost + len(v)
+	case *ast.Array:
+		total := valueCost
+		v.Foreach(func(t *ast.Term) { total += weight(t.Value) })
+		return total
+	case ast.Object:
+		total := valueCost + objectCost
+		v.Foreach(func(k, t *ast.Term) { total += memberCost + weight(k.Value) + weight(t.Value) })
+		return total
+	default:
+		return valueCost
+	}
+}
+
+// sizeOf reckons what a session and its value take. Lists are in both.
+func sizeOf(s *session.Session, value ast.Value) int {
+	names := 0
+	if s.Org != nil {
+		names += len(s.Org.Permissions)
+	}
+	for _, scoped := range []*session.Scoped{s.Features, s.Plans} {
+		if scoped != nil {
+			names += len(scoped.Org) + len(scoped.User)
+		}
+	}
+	return weight(value) + 3*len(s.Claims) + 64*names
 }
 
 // NewSubject prepares a session for evaluation.
@@ -46,6 +97,7 @@ func NewSubject(s *session.Session) (*Subject, error) {
 		member("actor", actor),
 		member("claims", claims),
 	)}
+	subject.size = sizeOf(s, subject.value.Value)
 	if s.FactorAge != nil {
 		subject.factorAge = ast.ArrayTerm(minutes(s.FactorAge[0]), minutes(s.FactorAge[1]))
 	}

@@ -3,6 +3,7 @@ package request
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -61,11 +62,20 @@ func lengthOfNumber(text []byte) int {
 }
 
 // PlainNumber reports whether a JSON number is short and within the range of a float64,
-// so that no arithmetic on it alone is costly.
+// so that no arithmetic on it alone is costly. One that is too near to zero is out of it:
+// OPA panics when it compares such numbers.
 func PlainNumber(text string) bool {
 	if len(text) > maxNumber {
 		return false
 	}
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
+	value, err := strconv.ParseFloat(text, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	return err == nil && (value != 0 || !strings.ContainsAny(mantissa, "123456789")) && !longExponent(text)
+}
+
+// longExponent reports whether an exponent has more than three digits, which even a zero
+// may not have.
+func longExponent(text string) bool {
+	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	return len(strings.TrimLeft(exponent, "+-0")) > 3
 }

@@ -52,19 +52,20 @@ func fromAuthorization(values [][]byte) Credential {
 // header or in several, and each copy counts.
 func fromCookies(h *fasthttp.RequestHeader, names []string) Credential {
 	var token []byte
+	found := false
 	for _, header := range h.PeekAll(fasthttp.HeaderCookie) {
 		for pair := range bytes.SplitSeq(header, []byte{';'}) {
 			name, value, ok := bytes.Cut(bytes.Trim(pair, " \t"), []byte{'='})
-			if !ok || !named(name, names) || len(value) == 0 {
+			if !ok || !named(name, names) {
 				continue
 			}
-			if token != nil && !bytes.Equal(token, value) {
+			if found && !bytes.Equal(token, value) {
 				return Credential{Code: decision.CredentialsAmbiguous}
 			}
-			token = value
+			token, found = value, true
 		}
 	}
-	if token == nil {
+	if len(token) == 0 {
 		return Credential{Code: decision.TokenMissing}
 	}
 	return Credential{Token: string(token)}

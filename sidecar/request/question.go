@@ -20,6 +20,9 @@ type Question struct {
 	Context  jsontext.Value
 }
 
+// maxParts bounds the plain terms of a question, so that deciding it is quick.
+const maxParts = 256
+
 // maxAction bounds the name of an action, in bytes.
 const maxAction = 256
 
@@ -117,6 +120,9 @@ func readQuestion(dec *jsontext.Decoder) (Question, error) {
 		return Question{}, errors.New(`"action" stands beside a requirement; ask them one by one`)
 	}
 	q.Require = require.Requirement()
+	if n := q.Require.Parts(); n > maxParts {
+		return Question{}, fmt.Errorf("the question comes to %d plain requirements; at most %d are decided", n, maxParts)
+	}
 	return q, nil
 }
 

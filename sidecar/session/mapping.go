@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -13,7 +14,8 @@ import (
 type Mapping struct {
 	// UserID is text. Empty, the user is sub.
 	UserID string
-	// SessionID and Status are text.
+	// SessionID and Status are text. Empty, they are sid and sts: revocation and pending
+	// sessions must not be lost by saying nothing.
 	SessionID, Status string
 	Org               OrgMapping
 	Features, Plans   ScopedMapping
@@ -59,8 +61,8 @@ func (m Mapping) Decoder() (Decoder, error) {
 // each calls f with every field of m, its name, and where its pointer belongs.
 func (m *Mapping) each(p *pointers, f func(name, text string, to *pointer)) {
 	f("user_id", m.UserID, &p.userID)
-	f("session_id", m.SessionID, &p.sessionID)
-	f("status", m.Status, &p.status)
+	f("session_id", cmp.Or(m.SessionID, "/sid"), &p.sessionID)
+	f("status", cmp.Or(m.Status, "/sts"), &p.status)
 	f("org.id", m.Org.ID, &p.orgID)
 	f("org.slug", m.Org.Slug, &p.orgSlug)
 	f("org.role", m.Org.Role, &p.orgRole)

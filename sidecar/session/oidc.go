@@ -5,7 +5,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// OIDC reads the tokens of an OpenID provider that knows organizations: sid,
+// OIDC reads the tokens of an OpenID provider that knows organizations: sid, sts,
 // organization_id, org_role, org_permissions, act; licenses are the organization's
 // plans, entitlements its features. The last two and org_permissions are arrays of
 // strings; a claim of another type is an error, null is absent. Names are compared
@@ -17,6 +17,7 @@ func OIDC() Decoder {
 // oidcClaims are the claims that matter, raw: nil where absent.
 type oidcClaims struct {
 	SID            jsontext.Value `json:"sid"`
+	Status         jsontext.Value `json:"sts"`
 	OrganizationID jsontext.Value `json:"organization_id"`
 	OrgRole        jsontext.Value `json:"org_role"`
 	OrgPermissions jsontext.Value `json:"org_permissions"`
@@ -33,6 +34,7 @@ func decodeOIDC(payload jsontext.Value, s *Session) error {
 	var org Org
 	var r strictReader
 	r.text("sid", c.SID, &s.SessionID)
+	r.text("sts", c.Status, &s.Status)
 	r.text("organization_id", c.OrganizationID, &org.ID)
 	r.text("org_role", c.OrgRole, &org.Role)
 	r.texts("org_permissions", c.OrgPermissions, &org.Permissions)

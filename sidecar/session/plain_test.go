@@ -12,7 +12,7 @@ func TestFromClaims_oidc(t *testing.T) {
 		"licenses":["team","o:x"],"entitlements":["sso"],"act":{"sub":"svc"},"o":{"id":"org_2"},"v":2,"fea":"o:a,","sts":"pending"}`)
 	s.Claims = nil
 	want := &Session{
-		UserID: "7f1", SessionID: "s-1", Issuer: "https://id.example.com", Profile: ProfilePlain, IssuedAt: 9,
+		UserID: "7f1", SessionID: "s-1", Status: "pending", Issuer: "https://id.example.com", Profile: ProfilePlain, IssuedAt: 9,
 		Org:      &Org{ID: "acme", Role: "owner", Permissions: []string{"projects:read", "org:x", "projects:read"}},
 		Plans:    &Scoped{Org: []string{"team", "o:x"}},
 		Features: &Scoped{Org: []string{"sso"}},
@@ -215,5 +215,18 @@ func TestPointer(t *testing.T) {
 		"/foo/2", "/foo/-", "/foo/00", "/foo/01", "/foo/+1", "/foo/-0", "/foo/", "/foo/0/0", "/foo/99999999999999999999", "/foo/1e0", "/bar", "/foo/0x0",
 	} {
 		f(nowhere, "")
+	}
+}
+
+// TestMapping_defaults: a mapping that does not speak of the session still knows its id
+// and its status, so that revocation and pending sessions hold.
+func TestMapping_defaults(t *testing.T) {
+	d, err := Mapping{Org: OrgMapping{ID: "/t"}}.Decoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustRead(t, d, `{"sub":"u","sid":"s-1","sts":"pending","t":"org_1"}`)
+	if s.SessionID != "s-1" || s.Status != "pending" {
+		t.Errorf("session %+v, want s-1, pending", s)
 	}
 }
