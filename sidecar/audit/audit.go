@@ -1,12 +1,15 @@
 // Package audit is the decision log: one record for each decision, written off the
-// request path. A record never holds the token.
+// request path. A record never holds a token, not even one that a caller put where a name
+// belongs.
 package audit
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,31 +51,33 @@ type Log struct {
 	dropped atomic.Uint64
 	failed  atomic.Uint64
 	done    chan struct{}
+	lost    func(error)
 
 	mu     sync.RWMutex // keeps Close from closing records under a Write
 	closed bool
 }
 
 // Open starts a log to stdout, stderr, or a file that is appended to and made if need
-// be, readable by its owner alone. For none it returns nil.
-func Open(destination string) (*Log, error) {
+// be, readable by its owner alone. For none it returns nil. The callback is told of the
+// first record of every run of records that could not be written.
+func Open(destination string, lost func(error)) (*Log, error) {
 	switch destination {
 	case "", "none":
 		return nil, nil
 	case "stdout":
-		return start(os.Stdout, nil), nil
+		return start(os.Stdout, nil, lost), nil
 	case "stderr":
-		return start(os.Stderr, nil), nil
+		return start(os.Stderr, nil, lost), nil
 	}
 	file, err := os.OpenFile(destination, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open decision log: %w", err)
 	}
-	return start(file, file), nil
+	return start(file, file, lost), nil
 }
 
-func start(w io.Writer, closer io.Closer) *Log {
-	l := &Log{records: make(chan Record, queued), done: make(chan struct{})}
+func start(w io.Writer, closer io.Closer, lost func(error)) *Log {
+	l := &Log{records: make(chan Record, queued), done: make(chan struct{}), lost: lost}
 	go l.write(w, closer)
 	return l
 }
@@ -122,21 +127,31 @@ func (l *Log) Close() {
 func (l *Log) write(w io.Writer, closer io.Closer) {
 	defer close(l.done)
 	out := bufio.NewWriter(w)
-	pending := uint64(0)
+	pending, failing := uint64(0), false
+	failed := func(n uint64, err error) {
+		l.failed.Add(n)
+		if !failing && l.lost != nil {
+			l.lost(err)
+		}
+		failing = true
+	}
 	for r := range l.records {
 		line, err := json.Marshal(r)
 		if err != nil {
-			l.failed.Add(1)
+			failed(1, err)
 			continue
 		}
-		out.Write(append(line, '\n'))
+		// Flush reports what Write could not do.
+		out.Write(append(withoutTokens(line), '\n'))
 		if pending++; len(l.records) > 0 {
 			continue
 		}
 		if err := out.Flush(); err != nil {
 			// A full disk must not stop the log for good: start over with the next record.
-			l.failed.Add(pending)
+			failed(pending, err)
 			out.Reset(w)
+		} else {
+			failing = false
 		}
 		pending = 0
 	}
@@ -144,4 +159,15 @@ func (l *Log) write(w io.Writer, closer io.Closer) {
 	if closer != nil {
 		closer.Close()
 	}
+}
+
+// jws is what a compact JWS looks like: its header begins with {" in base64url.
+var jws = regexp.MustCompile(`eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`)
+
+// withoutTokens takes whatever looks like a token out of a line.
+func withoutTokens(line []byte) []byte {
+	if !bytes.Contains(line, []byte("eyJ")) {
+		return line
+	}
+	return jws.ReplaceAll(line, []byte("[token]"))
 }

@@ -17,7 +17,7 @@ import (
 func TestOpen_file(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "decisions.jsonl")
 	for i := range 2 { // the second log appends
-		l, err := Open(path)
+		l, err := Open(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestOpen_file(t *testing.T) {
 }
 
 func TestOpen_nothing(t *testing.T) {
-	l, err := Open("none")
+	l, err := Open("none", nil)
 	if l != nil || err != nil {
 		t.Errorf("Open(none) = %v, %v", l, err)
 	}
@@ -59,7 +59,7 @@ func TestOpen_nothing(t *testing.T) {
 	if l.Lost() != 0 {
 		t.Error("the nil log lost something")
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil {
+	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory"), nil); err == nil {
 		t.Error("Open in a missing directory succeeded")
 	}
 }
@@ -78,7 +78,7 @@ func (s *stalled) Write(p []byte) (int, error) {
 // TestWrite_neverWaits: a destination that stalls costs records, not requests.
 func TestWrite_neverWaits(t *testing.T) {
 	s := &stalled{let: make(chan struct{})}
-	l := start(s, nil)
+	l := start(s, nil, nil)
 	var writers sync.WaitGroup
 	for range 4 {
 		writers.Go(func() {
@@ -111,14 +111,33 @@ func (f *full) Write(p []byte) (int, error) {
 // TestWrite_recovers: after a full disk the log goes on, and what was lost is counted.
 func TestWrite_recovers(t *testing.T) {
 	f := &full{left: 1}
-	l := start(f, nil)
+	var told []error
+	l := start(f, nil, func(err error) { told = append(told, err) })
 	l.Write(Record{})
 	for l.Lost() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	l.Write(Record{})
 	l.Close()
+	if len(told) != 1 || told[0].Error() != "no space left on device" {
+		t.Errorf("told of %v, want of the full disk, once", told)
+	}
 	if f.left != -1 || l.Lost() != 1 {
 		t.Errorf("left %d, lost %d, want one failed write and one good one", f.left, l.Lost())
+	}
+}
+
+// TestWrite_withoutTokens: a token is taken out wherever a caller put it.
+func TestWrite_withoutTokens(t *testing.T) {
+	const raw = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl"
+	var out bytes.Buffer
+	l := start(&out, nil, nil)
+	l.Write(Record{
+		Question: []byte(`{"any":[{"role":"` + raw + `"},{"permission":"org:eyJ:read"}]}`),
+		Reasons:  []decision.Reason{{Code: decision.RoleRequired, Role: raw, Message: "not Bearer " + raw + "!"}},
+	})
+	l.Close()
+	if text := out.String(); strings.Contains(text, "eyJh") || strings.Contains(text, "eyJz") || strings.Count(text, "[token]") != 3 || !strings.Contains(text, "org:eyJ:read") {
+		t.Errorf("record: %s", text)
 	}
 }
