@@ -1,0 +1,91 @@
+// Package response is what each protocol's answer looks like for a Decision. It is the
+// last stage: what is in a Decision reaches JSON callers whole, and strangers behind a
+// proxy only as a status.
+package response
+
+import (
+	stdjson "encoding/json"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
+)
+
+// HeaderDecisionID names the header that identifies the logged decision.
+const HeaderDecisionID = "X-Decision-Id"
+
+const contentType = "application/json"
+
+// Decision answers POST /v1/check: 200 for every decision, whatever it is.
+func Decision(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
+	write(ctx, fasthttp.StatusOK, id, d)
+}
+
+// Decisions answers POST /v1/checks, in the order of the questions.
+func Decisions(ctx *fasthttp.RequestCtx, id string, all []decision.Decision) {
+	write(ctx, fasthttp.StatusOK, id, struct {
+		Results []decision.Decision `json:"results"`
+	}{all})
+}
+
+// A Session is the answer to GET /v1/session: the document that policy sees, and what it
+// amounts to under the model.
+type Session struct {
+	Session     any      `json:"session"`
+	Permissions []string `json:"permissions"`
+	Role        *string  `json:"role"`
+	Features    []string `json:"features"`
+	Plan        *string  `json:"plan"`
+}
+
+// WriteSession answers GET /v1/session where there is a session.
+func WriteSession(ctx *fasthttp.RequestCtx, id string, s Session) {
+	write(ctx, fasthttp.StatusOK, id, s)
+}
+
+// NoSession answers GET /v1/session where there is none, with the decision's status:
+// 401, or 503 where nothing can be decided now.
+func NoSession(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
+	if d.Status == fasthttp.StatusUnauthorized {
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
+	}
+	write(ctx, d.Status, id, struct {
+		Reasons []decision.Reason `json:"reasons"`
+	}{d.Reasons})
+}
+
+// Refusal answers what is no question of the protocol, with a status of HTTP's own: 400
+// for a body that is none, 404, 405, 413, 431, and so on. It is a denial like any other.
+func Refusal(ctx *fasthttp.RequestCtx, status int, message string) {
+	write(ctx, status, "", decision.Because(decision.RequestMalformed, message))
+}
+
+// encoding is how values become JSON. Reasons may hold texts that a policy made of any
+// bytes: one that is no UTF-8 must not cost the caller the decision. The numbers of a
+// session keep their digits, and its members have one order.
+var encoding = json.JoinOptions(
+	jsontext.AllowInvalidUTF8(true),
+	json.Deterministic(true),
+	json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, n stdjson.Number) error {
+		return e.WriteValue(jsontext.Value(n))
+	})),
+)
+
+// write sends a value as JSON. What cannot be written is a denial.
+func write(ctx *fasthttp.RequestCtx, status int, id string, value any) {
+	body, err := json.Marshal(value, encoding)
+	if err != nil {
+		status = fasthttp.StatusInternalServerError
+		body = []byte(`{"allow":false,"status":403,"reasons":[{"code":"policy_error"}]}`)
+	}
+	h := &ctx.Response.Header
+	h.SetContentType(contentType)
+	h.Set(fasthttp.HeaderCacheControl, "no-store")
+	if id != "" {
+		h.Set(HeaderDecisionID, id)
+	}
+	ctx.SetStatusCode(status)
+	ctx.SetBody(body)
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"postern/sidecar/token"
+)
+
+// A Readiness says whether decisions are answered, and what is missing.
+type Readiness struct {
+	Ready     bool `json:"ready"`
+	Listeners bool `json:"listeners"`
+	Bundle    bool `json:"bundle"`
+	// Evaluations is false while so many evaluations run on past their deadline that new
+	// ones are refused.
+	Evaluations bool            `json:"evaluations"`
+	Keys        map[string]bool `json:"keys"` // by issuer
+}
+
+// readiness: the listeners are bound, a good bundle was loaded once and can be evaluated,
+// every issuer has usable keys, and no drain has begun. A reload that fails changes none of it.
+func (s *Server) readiness() Readiness {
+	r := Readiness{
+		Listeners: s.listening.Load(),
+		Bundle:    s.current.Load() != nil,
+		Keys:      map[string]bool{},
+	}
+	if snap := s.current.Load(); snap != nil {
+		r.Evaluations = !snap.bound.Full()
+	}
+	r.Ready = r.Listeners && r.Bundle && r.Evaluations
+	for name, i := range s.issuers {
+		r.Keys[name] = i.keys.Ready()
+		r.Ready = r.Ready && r.Keys[name]
+	}
+	return r
+}
+
+// Status is the answer to GET /v1/status.
+type Status struct {
+	Version   string            `json:"version"`
+	Readiness Readiness         `json:"readiness"`
+	Listeners map[string]string `json:"listeners"`
+	Sources   []string          `json:"sources"`
+	Bundle    *BundleStatus     `json:"bundle"`
+	Reload    *reload           `json:"last_reload"`
+	Issuers   []IssuerStatus    `json:"issuers"`
+}
+
+// BundleStatus is the bundle that decides.
+type BundleStatus struct {
+	Revision string       `json:"revision"`
+	Digest   string       `json:"digest"`
+	LoadedAt time.Time    `json:"loaded_at"`
+	Files    []FileStatus `json:"files"`
+	Warnings []string     `json:"warnings"`
+}
+
+// FileStatus is one file of the bundle.
+type FileStatus struct {
+	Path string `json:"path"`
+	Size int    `json:"size"` // bytes
+}
+
+// IssuerStatus is one issuer and its keys.
+type IssuerStatus struct {
+	Issuer string          `json:"issuer"`
+	Keys   token.KeyStatus `json:"keys"`
+}
+
+func (s *Server) status() Status {
+	st := Status{
+		Version:   s.version,
+		Readiness: s.readiness(),
+		Listeners: s.Addresses(),
+		Sources:   s.source.Names,
+		Reload:    s.reload.Load(),
+		Issuers:   []IssuerStatus{},
+	}
+	if snap := s.current.Load(); snap != nil {
+		st.Bundle = &BundleStatus{
+			Revision: snap.bundle.Revision,
+			Digest:   snap.bundle.Digest,
+			LoadedAt: snap.loadedAt,
+			Files:    []FileStatus{},
+			Warnings: append([]string{}, snap.bundle.Warnings...),
+		}
+		for _, f := range snap.bundle.Files {
+			st.Bundle.Files = append(st.Bundle.Files, FileStatus(f))
+		}
+	}
+	for _, ic := range s.config.Issuers.List {
+		st.Issuers = append(st.Issuers, IssuerStatus{Issuer: ic.Issuer, Keys: s.issuers[ic.Issuer].keys.Status()})
+	}
+	return st
+}
+
+// admin is what the admin listener serves. None of it is on the decision listener.
+func (s *Server) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		r := s.readiness()
+		code := http.StatusOK
+		if !r.Ready {
+			code = http.StatusServiceUnavailable
+		}
+		writeJSON(w, code, r)
+	})
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.status())
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+	}))
+	if s.config.Admin.PProf {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+func writeJSON(w http.ResponseWriter, code int, value any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	// The client may have gone; there is nobody else to tell.
+	_ = e.Encode(value)
+}

@@ -1,0 +1,195 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/audit"
+	"postern/sidecar/decision"
+	"postern/sidecar/policy"
+	"postern/sidecar/request"
+	"postern/sidecar/response"
+)
+
+// batchDeadlines is how many deadlines a whole batch may take.
+const batchDeadlines = 10
+
+// check answers POST /v1/check. The request's own context is not handed on: it ends when
+// a drain begins, and what was taken is answered.
+func (s *Server) check(ctx *fasthttp.RequestCtx) {
+	q, err := request.ParseCheck(ctx.PostBody())
+	if err != nil {
+		s.malformed(ctx, "check", err)
+		return
+	}
+	a := s.begin(ctx, "check")
+	d := s.decide(context.Background(), a, q)
+	s.record(a, nil, questionJSON(q), d)
+	response.Decision(ctx, a.id, d)
+}
+
+// checks answers POST /v1/checks: every question on one snapshot, for one session.
+func (s *Server) checks(ctx *fasthttp.RequestCtx) {
+	questions, err := request.ParseChecks(ctx.PostBody(), s.config.Limits.Batch)
+	if err != nil {
+		s.malformed(ctx, "checks", err)
+		return
+	}
+	a := s.begin(ctx, "checks")
+	within, cancel := context.WithTimeout(context.Background(), batchDeadlines*s.config.Policy.Deadline)
+	defer cancel()
+	results := make([]decision.Decision, len(questions))
+	for i, q := range questions {
+		a.began = time.Now()
+		results[i] = s.decide(within, a, q)
+		s.record(a, &i, questionJSON(q), results[i])
+	}
+	response.Decisions(ctx, a.id, results)
+}
+
+// session answers GET /v1/session.
+func (s *Server) session(ctx *fasthttp.RequestCtx) {
+	a := s.begin(ctx, "session")
+	if a.snapshot == nil {
+		s.noSession(ctx, a, decision.Because(decision.NotReady, ""))
+		return
+	}
+	effective, d, err := a.snapshot.policy.Effective(context.Background(), a.input)
+	if err != nil {
+		s.log.Warn("session", "decision", a.id, "error", err)
+	}
+	if !d.Allow {
+		s.noSession(ctx, a, d)
+		return
+	}
+	document, err := a.input.Subject.JSON()
+	if err != nil {
+		s.log.Error("session document", "decision", a.id, "error", err)
+		s.noSession(ctx, a, decision.Because(decision.PolicyError, ""))
+		return
+	}
+	s.record(a, nil, nil, d)
+	response.WriteSession(ctx, a.id, response.Session{
+		Session:     document,
+		Permissions: effective.Permissions,
+		Role:        effective.Role,
+		Features:    effective.Features,
+		Plan:        effective.Plan,
+	})
+}
+
+func (s *Server) noSession(ctx *fasthttp.RequestCtx, a asking, d decision.Decision) {
+	s.record(a, nil, nil, d)
+	response.NoSession(ctx, a.id, d)
+}
+
+// An asking is one request that is being answered: who asks, on which snapshot.
+type asking struct {
+	id       string
+	door     string
+	began    time.Time
+	snapshot *snapshot // nil while none is loaded
+	input    policy.Input
+}
+
+// begin reads what every door needs. The snapshot is loaded once, here.
+func (s *Server) begin(ctx *fasthttp.RequestCtx, door string) asking {
+	return asking{
+		id:       newID(),
+		door:     door,
+		began:    time.Now(),
+		snapshot: s.current.Load(),
+		input:    s.authenticate(request.FindCredential(&ctx.Request.Header, s.cookies), s.now()),
+	}
+}
+
+// decide answers one question.
+func (s *Server) decide(ctx context.Context, a asking, q request.Question) decision.Decision {
+	if a.snapshot == nil {
+		return decision.Because(decision.NotReady, "")
+	}
+	d, cause := a.snapshot.policy.Check(ctx, a.input, q)
+	if cause != nil {
+		level := slog.LevelWarn
+		if d.Reasons[0].Code == decision.PolicyUndefined {
+			level = slog.LevelDebug // OPA policies without a default deny so all day
+		}
+		s.log.Log(ctx, level, "policy", "decision", a.id, "reason", d.Reasons[0].Code, "error", cause)
+	}
+	return d
+}
+
+// record counts a decision, its time and its reasons, and logs it under its id. Every
+// decision passes here once, whatever it is. The question is nil where none was asked.
+func (s *Server) record(a asking, item *int, question jsontext.Value, d decision.Decision) {
+	took := time.Since(a.began)
+	s.metrics.decided(a.door, d)
+	s.metrics.took(a.door, took)
+	if s.audit == nil {
+		return
+	}
+	r := audit.Record{
+		ID:          a.id,
+		Time:        s.now().UTC(),
+		Door:        a.door,
+		Item:        item,
+		Question:    question,
+		Allow:       d.Allow,
+		Status:      d.Status,
+		Reasons:     d.Reasons,
+		Nanoseconds: took.Nanoseconds(),
+	}
+	if sub := a.input.Subject; sub != nil {
+		r.Issuer, r.User, r.Session = sub.Session.Issuer, sub.Session.UserID, sub.Session.SessionID
+		if sub.Session.Org != nil {
+			r.Organization = sub.Session.Org.ID
+		}
+	}
+	if a.snapshot != nil {
+		r.Revision, r.Digest = a.snapshot.bundle.Revision, a.snapshot.bundle.Digest
+	}
+	s.audit.Write(r)
+}
+
+// questionJSON is the question as it was understood.
+func questionJSON(q request.Question) jsontext.Value {
+	if q.Action == "" {
+		return q.Require.AppendJSON(nil)
+	}
+	text, err := json.Marshal(struct {
+		Action string `json:"action"`
+	}{q.Action})
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// malformed answers a body that is no question.
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, door string, err error) {
+	s.metrics.decided(door, decision.Because(decision.RequestMalformed, ""))
+	response.Refusal(ctx, fasthttp.StatusBadRequest, err.Error())
+}
+
+// refuse answers without a look at the request.
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
+	a := asking{id: newID(), door: d.name, began: time.Now(), snapshot: s.current.Load()}
+	denied := decision.Because(code, "")
+	s.record(a, nil, nil, denied)
+	d.refuse(ctx, a.id, denied)
+}
+
+// newID is a random UUID (RFC 9562 section 5.4). It need not be a secret.
+func newID() string {
+	high, low := rand.Uint64(), rand.Uint64()
+	high = high&^0xf000 | 0x4000
+	low = low&^(3<<62) | 2<<62
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&(1<<48-1))
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/response"
+)
+
+// A door answers one endpoint. It is called with a request that it may keep nothing of.
+type door struct {
+	name   string
+	method string
+	serve  func(ctx *fasthttp.RequestCtx)
+	// refuse writes a denial for a request that was not looked at: overload, or a panic.
+	refuse func(ctx *fasthttp.RequestCtx, id string, d decision.Decision)
+}
+
+// doors are the endpoints of the decision listener by path. Paths are compared as they
+// were sent: no decoding, no dot segments, no case folding.
+func (s *Server) doors() map[string]door {
+	if !s.config.Doors.Check {
+		return map[string]door{}
+	}
+	return map[string]door{
+		"/v1/check":   {"check", fasthttp.MethodPost, s.check, response.Decision},
+		"/v1/checks":  {"checks", fasthttp.MethodPost, s.checks, response.Decision},
+		"/v1/session": {"session", fasthttp.MethodGet, s.session, response.NoSession},
+	}
+}
+
+// handler is the way of every request on the decision listener.
+func (s *Server) handler() fasthttp.RequestHandler {
+	doors := s.doors()
+	return func(ctx *fasthttp.RequestCtx) {
+		if p := ctx.Request.Header.Protocol(); string(p) != "HTTP/1.1" && string(p) != "HTTP/1.0" {
+			hangUp(ctx)
+			response.Refusal(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
+			return
+		}
+		if status, message := misframed(&ctx.Request.Header); status != 0 {
+			hangUp(ctx)
+			response.Refusal(ctx, status, message)
+			return
+		}
+		path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+		d, ok := doors[string(path)]
+		if !ok {
+			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")
+			return
+		}
+		if string(ctx.Method()) != d.method {
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, d.method)
+			response.Refusal(ctx, fasthttp.StatusMethodNotAllowed, "the method is "+d.method)
+			return
+		}
+		s.enter(ctx, d)
+	}
+}
+
+// enter serves a request within the limit on concurrency. Over the limit it denies at
+// once: an unbounded queue would answer nobody in time.
+func (s *Server) enter(ctx *fasthttp.RequestCtx, d door) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("handler panicked", "door", d.name, "panic", p, "stack", string(debug.Stack()))
+			ctx.Response.Reset()
+			s.refuse(ctx, d, decision.PolicyError)
+		}
+	}()
+	defer s.inFlight.Add(-1)
+	if s.inFlight.Add(1) > int64(s.config.Limits.Concurrency) {
+		s.refuse(ctx, d, decision.Overloaded)
+		return
+	}
+	d.serve(ctx)
+}
+
+// bodyTooLarge says why a body was not read.
+const bodyTooLarge = "the body is longer than limits.body"
+
+// unreadable answers what fasthttp could not parse, in place of its bare texts, and
+// closes the connection.
+func unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var network *net.OpError
+	hangUp(ctx)
+	switch {
+	case errors.As(err, &small):
+		response.Refusal(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the headers are longer than limits.header")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		response.Refusal(ctx, fasthttp.StatusRequestEntityTooLarge, bodyTooLarge)
+	case errors.As(err, &network) && network.Timeout():
+		response.Refusal(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
+	default:
+		response.Refusal(ctx, fasthttp.StatusBadRequest, "no readable HTTP/1.1 request")
+	}
+}

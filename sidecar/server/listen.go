@@ -1,0 +1,56 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"postern/sidecar/config"
+)
+
+// listen binds an address. A Unix socket that a dead process left is removed; one that
+// somebody answers on is not. The socket is for its owner and group.
+func listen(a config.Address) (net.Listener, error) {
+	if a.Network != "unix" {
+		return net.Listen(a.Network, a.Address)
+	}
+	if err := removeStale(a.Address); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("unix", a.Address)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(a.Address, 0o660); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("listen unix %s: something that is no socket is there", path)
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		c.Close()
+		return fmt.Errorf("listen unix %s: another process answers there", path)
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		// A full backlog or a missing permission, say: somebody may well be there.
+		return fmt.Errorf("listen unix %s: the socket there may be another process's: %w", path, err)
+	}
+	return os.Remove(path)
+}

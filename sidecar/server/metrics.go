@@ -1,0 +1,141 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"postern/sidecar/decision"
+)
+
+// metrics are what /metrics shows. Label values come from closed sets, from the
+// configuration or from the bundle, never from a request.
+type metrics struct {
+	registry  *prometheus.Registry
+	decisions *prometheus.CounterVec
+	reasons   *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	reloads   *prometheus.CounterVec
+	keyLoads  *prometheus.CounterVec
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_decisions_total", Help: "Decisions by door and outcome (allow, deny).",
+		}, []string{"door", "outcome"}),
+		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_denial_reasons_total", Help: "Reasons of denials by door; a denial counts once for each of its codes.",
+		}, []string{"door", "reason"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "postern_decision_duration_seconds", Help: "Time to decide, from the parsed question.",
+			Buckets: prometheus.ExponentialBuckets(5e-6, 2.5, 14),
+		}, []string{"door"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_bundle_reloads_total", Help: "Bundle loads by result (ok, error).",
+		}, []string{"result"}),
+		keyLoads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_key_reloads_total", Help: "Key set loads by issuer and result (ok, error).",
+		}, []string{"issuer", "result"}),
+	}
+	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		state{s})
+	for _, result := range []string{"ok", "error"} {
+		m.reloads.WithLabelValues(result)
+	}
+	return m
+}
+
+func (m *metrics) decided(door string, d decision.Decision) {
+	if d.Allow {
+		m.decisions.WithLabelValues(door, "allow").Inc()
+		return
+	}
+	m.decisions.WithLabelValues(door, "deny").Inc()
+	var last decision.Code
+	for _, r := range d.Reasons { // sorted by code
+		if r.Code != last {
+			m.reasons.WithLabelValues(door, string(r.Code)).Inc()
+		}
+		last = r.Code
+	}
+}
+
+func (m *metrics) took(door string, d time.Duration) {
+	m.seconds.WithLabelValues(door).Observe(d.Seconds())
+}
+
+func (m *metrics) reloaded(err error) {
+	m.reloads.WithLabelValues(result(err)).Inc()
+}
+
+func (m *metrics) keys(issuer string, err error) {
+	m.keyLoads.WithLabelValues(issuer, result(err)).Inc()
+}
+
+func result(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
+}
+
+// state collects what the server is at the moment of the scrape.
+type state struct{ s *Server }
+
+var (
+	descReady     = prometheus.NewDesc("postern_ready", "1 when the server answers decisions: bundle, keys and listeners.", nil, nil)
+	descBundle    = prometheus.NewDesc("postern_bundle_info", "1, labelled with the revision and digest that decide.", []string{"revision", "digest"}, nil)
+	descLoaded    = prometheus.NewDesc("postern_bundle_loaded_timestamp_seconds", "When the bundle that decides was loaded.", nil, nil)
+	descAge       = prometheus.NewDesc("postern_bundle_age_seconds", "Time since the bundle that decides was loaded.", nil, nil)
+	descInFlight  = prometheus.NewDesc("postern_requests_in_flight", "Requests that are being decided.", nil, nil)
+	descAbandoned = prometheus.NewDesc("postern_abandoned_evaluations", "Evaluations of the bundle that decides which run on past their deadline.", nil, nil)
+	descLost      = prometheus.NewDesc("postern_decision_log_lost_total", "Decision log records that were dropped or not written.", nil, nil)
+	descHits      = prometheus.NewDesc("postern_token_cache_hits_total", "Tokens that did not have to be verified again.", nil, nil)
+	descMisses    = prometheus.NewDesc("postern_token_cache_misses_total", "Tokens that had to be verified.", nil, nil)
+	descEvictions = prometheus.NewDesc("postern_token_cache_evictions_total", "Verified tokens that were dropped for want of room.", nil, nil)
+	descBytes     = prometheus.NewDesc("postern_token_cache_bytes", "Room that verified tokens take, roughly.", nil, nil)
+	descKeys      = prometheus.NewDesc("postern_keys", "Usable keys by issuer.", []string{"issuer"}, nil)
+)
+
+func (c state) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descReady, descBundle, descLoaded, descAge, descInFlight, descAbandoned,
+		descLost, descHits, descMisses, descEvictions, descBytes, descKeys,
+	} {
+		ch <- d
+	}
+}
+
+func (c state) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
+	}
+	ready := 0.0
+	if c.s.readiness().Ready {
+		ready = 1
+	}
+	gauge(descReady, ready)
+	if snap := c.s.current.Load(); snap != nil {
+		gauge(descBundle, 1, snap.bundle.Revision, snap.bundle.Digest)
+		gauge(descLoaded, float64(snap.loadedAt.Unix()))
+		gauge(descAge, c.s.now().Sub(snap.loadedAt).Seconds())
+		gauge(descAbandoned, float64(snap.bound.Running()))
+	}
+	gauge(descInFlight, float64(c.s.inFlight.Load()))
+	counter(descLost, float64(c.s.audit.Lost()))
+	cache := c.s.tokens.Stats()
+	counter(descHits, float64(cache.Hits))
+	counter(descMisses, float64(cache.Misses))
+	counter(descEvictions, float64(cache.Evictions))
+	gauge(descBytes, float64(cache.Bytes))
+	for name, i := range c.s.issuers {
+		gauge(descKeys, float64(i.keys.Status().Keys), name)
+	}
+}

@@ -1,0 +1,300 @@
+// Package server is the process: listeners, limits, the snapshot that decides and its
+// replacement, health, metrics, drain. It is the one place that sees all the others, and
+// in it the way of a request reads from top to bottom: see check in decide.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/audit"
+	"postern/sidecar/config"
+	"postern/sidecar/token"
+	"postern/sidecar/watch"
+)
+
+// Time-outs of the decision listener. A request arrives whole within readTimeout, or its
+// connection is closed.
+const (
+	readTimeout  = 5 * time.Second
+	writeTimeout = 5 * time.Second
+	idleTimeout  = 2 * time.Minute
+	drainTimeout = 10 * time.Second
+)
+
+// abandonedEvaluations bounds the evaluations of one bundle that run on past their
+// deadline. The next bundle begins with none, so that a better policy heals.
+const abandonedEvaluations = 8
+
+// Options are what a Server is made of. Config and Source must be set.
+type Options struct {
+	Config  *config.Config
+	Source  Source
+	Logger  *slog.Logger     // nil discards
+	Version string           // shown in status
+	Now     func() time.Time // the clock for tokens, revocations and decisions; nil is time.Now
+	// Serving is called once with the bound addresses by listener, when decisions are
+	// answered; nil is nothing.
+	Serving func(addresses map[string]string)
+}
+
+// A Server answers decisions. Make it with [New], then [Server.Run] it once.
+type Server struct {
+	config  *config.Config
+	source  Source
+	log     *slog.Logger
+	version string
+	now     func() time.Time
+	serving func(addresses map[string]string)
+
+	verifier *token.Verifier
+	issuers  map[string]*issuer
+	cookies  []string
+	tokens   *token.Cache[verified]
+	audit    *audit.Log
+	metrics  *metrics
+
+	current   atomic.Pointer[snapshot] // nil until the first good bundle
+	reload    atomic.Pointer[reload]   // the last attempt
+	building  atomic.Bool              // a load is under way, perhaps without its caller
+	listening atomic.Bool
+	inFlight  atomic.Int64
+
+	bundleTurn sync.Mutex // keeps loads of the bundle from overlapping
+	keysTurn   sync.Mutex // keeps loads of keys from overlapping
+
+	mu        sync.Mutex // guards addresses
+	addresses map[string]string
+}
+
+// New checks what can be checked without binding or reading anything but the decision
+// log's file.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		config:    o.Config,
+		source:    o.Source,
+		log:       o.Logger,
+		version:   o.Version,
+		now:       o.Now,
+		serving:   o.Serving,
+		cookies:   cookies(o.Config),
+		addresses: map[string]string{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.reload.Store(&reload{})
+	var err error
+	if s.tokens, err = token.NewCache[verified](int(o.Config.Cache.Tokens)); err != nil {
+		return nil, err
+	}
+	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {
+		s.metrics.keys(issuer, err)
+		if err != nil {
+			s.log.Error("keys kept as they were", "issuer", issuer, "error", err)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	lost := func(err error) { s.log.Error("the decision log loses records", "error", err) }
+	if s.audit, err = audit.Open(o.Config.DecisionLog, lost); err != nil {
+		return nil, err
+	}
+	s.metrics = newMetrics(s)
+	return s, nil
+}
+
+// Check loads the bundle and every issuer's keys once, and reports all that is wrong.
+func (s *Server) Check(ctx context.Context) error {
+	_, err := s.build(ctx)
+	errs := []error{err}
+	for _, i := range s.issuers {
+		if err := i.keys.Load(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("issuer %s: %w", i.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Addresses are the bound addresses by listener, once [Server.Run] has bound them.
+func (s *Server) Addresses() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]string, len(s.addresses))
+	for name, address := range s.addresses {
+		out[name] = address
+	}
+	return out
+}
+
+// Reload brings all keys, those at URLs too, and the bundle up to date now.
+func (s *Server) Reload(ctx context.Context) {
+	s.loadKeys(ctx, true)
+	// The error is in the log, in the metrics and in the status.
+	_ = s.loadBundle(ctx)
+}
+
+// Run binds the listeners, loads bundle and keys, and serves until ctx ends; then it
+// drains: requests that were taken are answered. It returns an error only where it could
+// not begin, or a listener broke.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.audit.Close()
+	decisions, adminListener, err := s.bind()
+	if err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	s.loadKeys(ctx, false)
+	_ = s.loadBundle(ctx) // reported as in Reload; the watch goes on trying
+
+	broken := make(chan error, 4)
+	var helpers sync.WaitGroup
+	helpers.Go(func() {
+		if err := s.watchBundle(background); err != nil {
+			broken <- err
+		}
+	})
+	helpers.Go(func() {
+		if err := s.watchKeys(background); err != nil {
+			broken <- err
+		}
+	})
+	for _, i := range s.issuers {
+		helpers.Go(func() { i.keys.Run(background) })
+	}
+	doors := s.fasthttp()
+	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	helpers.Go(func() { broken <- doors.Serve(patient{decisions, s.log}) })
+	helpers.Go(func() {
+		if err := admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
+			broken <- err
+		}
+	})
+	s.listening.Store(true)
+	s.log.Info("serving", "addresses", s.Addresses())
+	if s.serving != nil {
+		s.serving(s.Addresses())
+	}
+
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-broken:
+	}
+	s.drain(decisions, doors, admin)
+	stop()
+	helpers.Wait()
+	return err
+}
+
+// bind opens both listeners or none.
+func (s *Server) bind() (decisions, admin net.Listener, err error) {
+	if decisions, err = listen(s.config.HTTP.Listen); err != nil {
+		return nil, nil, err
+	}
+	if admin, err = listen(s.config.Admin.Listen); err != nil {
+		return nil, nil, errors.Join(err, decisions.Close())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addresses["http"], s.addresses["admin"] = display(decisions), display(admin)
+	return decisions, admin, nil
+}
+
+func display(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix://" + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
+// fasthttp is the server of the decision listener. Its own limit on connections is out
+// of reach, so that overload is answered with a denial.
+func (s *Server) fasthttp() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                      s.handler(),
+		ErrorHandler:                 unreadable,
+		ExpectHandler:                s.expect,
+		Concurrency:                  math.MaxInt32,
+		ReadBufferSize:               int(s.config.Limits.Header),
+		MaxRequestBodySize:           int(s.config.Limits.Body),
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		MaxIdleWorkerDuration:        time.Second,
+		Logger:                       quiet{s.log},
+	}
+}
+
+// quiet passes fasthttp's own messages on, at debug level and without what they are
+// about: that quotes clients, tokens and all.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(format string, _ ...any) {
+	q.log.Debug("http", "message", format)
+}
+
+// watchBundle loads the bundle again whenever something below its paths settles.
+func (s *Server) watchBundle(ctx context.Context) error {
+	if !s.source.Watch {
+		return nil
+	}
+	return s.watch(ctx, s.source.Names, func() { _ = s.loadBundle(ctx) })
+}
+
+// watchKeys loads the key files again, beside the bundle: a key that is withdrawn does
+// not wait for a bundle to compile.
+func (s *Server) watchKeys(ctx context.Context) error {
+	var paths []string
+	for _, i := range s.issuers {
+		if p := i.keys.Path(); p != "" {
+			paths = append(paths, p)
+		}
+	}
+	return s.watch(ctx, paths, func() { s.loadKeys(ctx, false) })
+}
+
+func (s *Server) watch(ctx context.Context, paths []string, changed func()) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	o := watch.Options{Settle: s.config.Watch.Settle, Poll: s.config.Watch.Poll, Logger: s.log}
+	return watch.Watch(ctx, paths, o, changed)
+}
+
+// drain stops taking requests and waits for those that were taken. The listener is closed
+// here first, since fasthttp closes only one that it has begun to serve.
+func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, admin *http.Server) {
+	s.listening.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	s.log.Info("draining")
+	err := errors.Join(decisions.Close(), doors.ShutdownWithContext(ctx))
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Warn("drain", "listener", "http", "error", err)
+	}
+	if err := admin.Shutdown(ctx); err != nil {
+		s.log.Warn("drain", "listener", "admin", "error", err)
+	}
+	s.log.Info("stopped")
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/policy"
+)
+
+// A snapshot is one bundle, compiled. A request loads the pointer to it once and keeps
+// what it loaded; nothing in it ever changes.
+type snapshot struct {
+	policy   *policy.Policy
+	bundle   *bundle.Bundle
+	bound    *policy.Bound
+	loadedAt time.Time
+}
+
+// A Source is where bundles come from. Digest is a cheap look at whether anything
+// changed; Load reads and checks all of it.
+type Source struct {
+	// Names are what status shows and, where Watch is set, the paths that are watched.
+	Names  []string
+	Watch  bool
+	Digest func(context.Context) (string, error)
+	Load   func(context.Context) (*bundle.Bundle, error)
+}
+
+// Paths is the source of bundles on disk.
+func Paths(paths ...string) Source {
+	return Source{
+		Names: paths,
+		Watch: true,
+		Digest: func(ctx context.Context) (string, error) {
+			return bundle.Digest(ctx, bundle.DefaultLimits(), paths...)
+		},
+		Load: func(ctx context.Context) (*bundle.Bundle, error) {
+			return bundle.Load(ctx, bundle.DefaultLimits(), paths...)
+		},
+	}
+}
+
+// A reload is the outcome of the last attempt to load a bundle.
+type reload struct {
+	At     time.Time `json:"at"`
+	Digest string    `json:"digest,omitzero"`
+	Error  string    `json:"error,omitzero"`
+}
+
+// loadBundle brings the snapshot up to date with the source. All that can fail happens
+// before the one pointer is swapped; a bad bundle changes nothing. Content that is
+// already loaded is not loaded again. What failed is tried again, since the cause may
+// have been a passing one, and is reported once.
+func (s *Server) loadBundle(ctx context.Context) error {
+	s.bundleTurn.Lock()
+	defer s.bundleTurn.Unlock()
+	digest, err := s.source.Digest(ctx)
+	last := s.reload.Load()
+	if err == nil {
+		if current := s.current.Load(); current != nil && current.bundle.Digest == digest {
+			if last.Error != "" {
+				s.reload.Store(&reload{At: s.now(), Digest: digest})
+				s.log.Info("bundle is as it was before the failed reload", "digest", digest)
+			}
+			return nil
+		}
+	}
+	var next *snapshot
+	if err == nil {
+		next, err = s.settled(ctx, digest)
+	}
+	if err != nil {
+		failed := &reload{At: s.now(), Digest: digest, Error: err.Error()}
+		if last.Error != failed.Error || last.Digest != digest {
+			s.metrics.reloaded(err)
+			s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names, "error", err)
+		}
+		// What a hostile archive unfolded to is not kept for the next one.
+		debug.FreeOSMemory()
+		s.reload.Store(failed)
+		return err
+	}
+	s.current.Store(next)
+	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
+	s.metrics.reloaded(nil)
+	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
+	for _, w := range next.bundle.Warnings {
+		s.log.Warn("bundle", "warning", w)
+	}
+	return nil
+}
+
+// settled builds a snapshot of content that was the same before, in, and after the read:
+// half of what somebody is writing may be a good bundle, and a laxer one.
+func (s *Server) settled(ctx context.Context, before string) (*snapshot, error) {
+	next, err := s.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.source.Digest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if next.bundle.Digest != before || after != before {
+		return nil, errors.New("the bundle changed while it was read; it is read again when it has settled")
+	}
+	return next, nil
+}
+
+// loadTimeout bounds one load. OPA's compiler takes no context, and a few lines of Rego
+// can keep it busy for years.
+const loadTimeout = time.Minute
+
+// build loads and compiles the source, within loadTimeout and until ctx ends. A load that
+// goes on without its caller keeps others from beginning.
+func (s *Server) build(ctx context.Context) (*snapshot, error) {
+	if !s.building.CompareAndSwap(false, true) {
+		return nil, errors.New("an earlier load has not ended yet")
+	}
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	type outcome struct {
+		next *snapshot
+		err  error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		next, err := s.compile(ctx)
+		s.building.Store(false)
+		ended <- outcome{next, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.next, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("load the bundle: %w", ctx.Err())
+	}
+}
+
+// compile reads and compiles the source. A panic in a library is an error here.
+func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			next, err = nil, fmt.Errorf("loading the bundle panicked: %v", p)
+		}
+	}()
+	b, err := s.source.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}
+	p, err := policy.New(ctx, b, bound, s.policyOptions())
+	if err != nil {
+		return nil, err
+	}
+	return &snapshot{policy: p, bundle: b, bound: bound, loadedAt: s.now()}, nil
+}
+
+func (s *Server) policyOptions() policy.Options {
+	return policy.Options{
+		Builtins:    s.config.Policy.Builtins,
+		Entrypoints: bundle.Entrypoints{Check: s.config.Entrypoints.Check},
+	}
+}

@@ -1,0 +1,97 @@
+package sidecar
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// leaves are packages that all may import and that import none.
+var leaves = []string{"decision", "phrase"}
+
+// arrows are the imports that a package may have of the others, beside the leaves; server
+// sees everything.
+var arrows = map[string][]string{
+	"decision":    {},
+	"phrase":      {},
+	"requirement": {},
+	"request":     {"requirement"},
+	"token":       {},
+	"token/mint":  {},
+	"session":     {"token"},
+	"model":       {"requirement"},
+	"bundle":      {"model"},
+	"policy":      {"request", "requirement", "session", "bundle", "model"},
+	"response":    {},
+	"watch":       {},
+	"audit":       {},
+	"config":      {},
+	"server": {
+		"request", "requirement", "token", "session", "bundle", "model", "policy",
+		"response", "watch", "audit", "config",
+	},
+}
+
+// only are libraries that a few packages alone may import.
+var only = map[string][]string{
+	"github.com/lestrrat-go/jwx":          {"token"},
+	"github.com/fsnotify/fsnotify":        {"watch"},
+	"github.com/valyala/fasthttp":         {"request", "response", "server"},
+	"github.com/open-policy-agent/opa":    {"bundle", "policy"},
+	"github.com/maypok86/otter":           {"token", "policy"},
+	"github.com/prometheus/client_golang": {"server"},
+	"go.yaml.in/yaml":                     {"bundle", "config"},
+	"net/http":                            {"token", "server"},
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		pkg := path.Dir(filepath.ToSlash(name))
+		if pkg == "." {
+			return nil
+		}
+		allowed, ok := arrows[pkg]
+		if !ok {
+			t.Errorf("package %s is not in the picture", pkg)
+			return nil
+		}
+		seen[pkg] = true
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, ok := strings.CutPrefix(imported, "postern/sidecar/"); ok && (!slices.Contains(leaves, own) || slices.Contains(leaves, pkg)) && !slices.Contains(allowed, own) {
+				t.Errorf("%s: an arrow from %s to %s", name, pkg, own)
+			}
+			for library, users := range only {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && !slices.Contains(users, pkg) {
+					t.Errorf("%s imports %s, which is for %v", name, imported, users)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range arrows {
+		if !seen[pkg] {
+			t.Errorf("package %s of the picture does not exist", pkg)
+		}
+	}
+}
