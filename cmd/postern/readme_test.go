@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"postern/sidecar/config"
+	"postern/sidecar/decision"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// blocks are the fenced blocks of a language.
+func blocks(text, language string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// TestREADME_commands runs the commands of README's sh blocks, as they stand, in the
+// root of the project. The demo has a test of its own, and go test is this one.
+func TestREADME_commands(t *testing.T) {
+	ran := 0
+	for _, block := range blocks(readme(t), "sh") {
+		for line := range strings.Lines(block) {
+			line = strings.TrimSpace(line)
+			if line == "go run ./cmd/postern demo" || line == "go test ./..." {
+				ran++
+				continue
+			}
+			cmd := exec.Command("sh", "-c", line)
+			cmd.Dir = "../.."
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, out)
+			}
+			ran++
+		}
+	}
+	if ran < 5 {
+		t.Errorf("%d commands in README, want at least 5", ran)
+	}
+}
+
+// TestREADME_settings compares the table with the flags.
+func TestREADME_settings(t *testing.T) {
+	var want bytes.Buffer
+	for _, s := range config.Settings() {
+		flag := "`--" + s.Flag + "`"
+		if s.Repeatable {
+			flag += ", repeatable"
+		}
+		fmt.Fprintf(&want, "| %s | %s | %s | %s |\n", flag, code(s.Key), code(s.Default), s.Help)
+	}
+	if !strings.Contains(readme(t), want.String()) {
+		t.Errorf("README's table of settings is not\n%s", want.String())
+	}
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+// TestREADME_reasons compares the table of reasons with the closed set.
+func TestREADME_reasons(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| (`[a-z_`, ]+`) \\| (\\d+) \\|$").FindAllStringSubmatch(readme(t), -1)
+	var got []decision.Code
+	for _, row := range rows {
+		for _, name := range strings.Split(row[1], ", ") {
+			c := decision.Code(strings.Trim(name, "`"))
+			got = append(got, c)
+			if fmt.Sprint(c.Status()) != row[2] {
+				t.Errorf("%s has status %d, README says %s", c, c.Status(), row[2])
+			}
+		}
+	}
+	slices.Sort(got)
+	if want := decision.Codes(); !slices.Equal(got, want) {
+		t.Errorf("README's reasons are\n%v\nwant\n%v", got, want)
+	}
+}
+
+// TestREADME_yaml loads what README shows as configuration.
+func TestREADME_yaml(t *testing.T) {
+	for _, block := range blocks(readme(t), "yaml") {
+		if !strings.Contains(block, "issuers:") {
+			continue
+		}
+		path := t.TempDir() + "/postern.yaml"
+		if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var flags config.Flags
+		set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		flags.Register(set)
+		if err := set.Parse([]string{"--config", path}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(&flags, nil); err != nil {
+			t.Errorf("README's configuration: %v", err)
+		}
+		return
+	}
+	t.Error("README shows no configuration")
+}
+
+// TestREADME_model validates the model that README shows, and asks its questions.
+func TestREADME_model(t *testing.T) {
+	for _, block := range blocks(readme(t), "yaml") {
+		if !strings.Contains(block, "role_sets:") {
+			continue
+		}
+		dir := t.TempDir()
+		if err := os.MkdirAll(dir+"/model", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir+"/model/data.yaml", []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		if code := execute(t.Context(), []string{"validate", dir}, nil, &out, &errs); code != exitOK {
+			t.Errorf("README's model: exit %d\n%s", code, errs.String())
+		}
+		questions := 0
+		for _, block := range blocks(readme(t), "json") {
+			for line := range strings.Lines(block) {
+				if !strings.HasSuffix(strings.TrimSpace(line), "}") || strings.HasPrefix(line, " ") {
+					continue
+				}
+				questions++
+				var out, errs bytes.Buffer
+				if code := execute(t.Context(), []string{"check", "--bundle", dir, strings.TrimSpace(line)}, nil, &out, &errs); code != exitFailed {
+					t.Errorf("%s: exit %d, want a denial\n%s", line, code, errs.String())
+				}
+			}
+		}
+		if questions != 4 {
+			t.Errorf("%d questions in README, want 4", questions)
+		}
+		return
+	}
+	t.Error("README shows no model")
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"postern/sidecar/config"
+	"postern/sidecar/server"
+)
+
+func serveCommand() *cobra.Command {
+	var flags config.Flags
+	var checkOnly bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer decisions until stopped",
+		Long: `Serve answers decisions over HTTP until it is interrupted, then drains.
+
+Every flag is also a variable (POSTERN_LISTEN for --listen) and a key of the file that
+--config names; a flag beats the variable, which beats the file. SIGHUP looks for new
+bundles and keys at once; files are watched anyway, and URLs fetched now and then.`,
+		Example: `  postern serve --bundle ./policies --issuer https://clerk.example.com \
+    --jwks https://clerk.example.com/.well-known/jwks.json --authorized-party https://app.example.com`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(&flags, os.Environ())
+			if err != nil {
+				return err
+			}
+			if checkOnly {
+				return checkConfig(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), c)
+			}
+			return serve(cmd.Context(), cmd.ErrOrStderr(), c)
+		},
+	}
+	flags.Register(cmd.Flags())
+	cmd.Flags().BoolVar(&checkOnly, "check-config", false, "Load everything, print what serve would do, and exit.")
+	return cmd
+}
+
+// serve runs a server until ctx ends.
+func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
+	log := logger(errs, c)
+	s, err := newServer(c, log)
+	if err != nil {
+		return err
+	}
+	for _, w := range c.Warnings() {
+		log.Warn("configuration", "warning", w)
+	}
+	log.Info("this build has no doors for proxies yet", "not listening", c.GRPC.Listen.String())
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+				s.Reload(ctx)
+			}
+		}
+	}()
+	if err := s.Run(ctx); err != nil {
+		fmt.Fprintf(errs, "postern: %v\n", err)
+		return exit(exitFailed)
+	}
+	return nil
+}
+
+func newServer(c *config.Config, log *slog.Logger) (*server.Server, error) {
+	return server.New(server.Options{Config: c, Source: server.Paths(paths(c)...), Logger: log, Version: posternVersion()})
+}
+
+// paths are where c's bundles are; this build has no others.
+func paths(c *config.Config) []string {
+	var all []string
+	for _, b := range c.Bundles {
+		all = append(all, b.Path)
+	}
+	return all
+}
+
+// checkConfig loads all that serve would, and says what is wrong with it.
+func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) error {
+	if err := c.Describe(out); err != nil {
+		return err
+	}
+	for _, w := range c.Warnings() {
+		fmt.Fprintf(errs, "warning: %s\n", w)
+	}
+	c.DecisionLog = config.None // nothing is decided, so nothing is written
+	s, err := newServer(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	if err := s.Check(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "bundles and keys load; serve would start")
+	return err
+}
+
+// logger writes the server's own log.
+func logger(w io.Writer, c *config.Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Log.Level}
+	if c.Log.Format == config.Text {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}

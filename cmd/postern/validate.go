@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/policy"
+)
+
+func validateCommand() *cobra.Command {
+	var builtins []string
+	cmd := &cobra.Command{
+		Use:   "validate BUNDLE...",
+		Short: "Say what is wrong with a bundle",
+		Long: `Validate reads the bundle in the given directories and archives as serve would, and
+prints every mistake with file, line and column. It exits with 1 where serve would
+refuse the bundle, also because it is not there.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return validate(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args, builtins)
+		},
+	}
+	builtinsFlag(cmd, &builtins)
+	return cmd
+}
+
+func builtinsFlag(cmd *cobra.Command, builtins *[]string) {
+	cmd.Flags().StringSliceVar(builtins, "builtin", nil, "A refused function that the bundle may call after all, as policy.builtins.")
+}
+
+func validate(ctx context.Context, out, errs io.Writer, sources, builtins []string) error {
+	if _, err := policy.Capabilities(builtins); err != nil {
+		return err
+	}
+	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+	if err == nil {
+		_, err = policy.New(ctx, b, new(policy.Bound), policy.Options{Builtins: builtins})
+	}
+	if err != nil {
+		fmt.Fprintln(errs, err)
+		return exit(exitFailed)
+	}
+	for _, w := range b.Warnings {
+		fmt.Fprintf(errs, "warning: %s\n", w)
+	}
+	_, err = fmt.Fprintf(out, "%s: %d files, digest %s\n", b.Revision, len(b.Files), b.Digest)
+	return err
+}
