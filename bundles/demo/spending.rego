@@ -11,7 +11,7 @@ package postern.extend
 #   what is undefined denies nothing: so the missing fact is a denial of its own.
 deny contains {"code": "action_incomplete", "fact": "resource.amount", "message": message} if {
 	input.resource.type == "invoice"
-	not is_number(input.resource.amount)
+	not _amount
 	message := "an invoice says its amount, a number"
 }
 
@@ -19,8 +19,11 @@ deny contains {"code": "action_incomplete", "fact": "resource.amount", "message"
 # description: Large invoices are for admins. The caller says the amount in resource.
 deny contains {"code": "role_required", "role": "org:admin", "message": message} if {
 	input.resource.type == "invoice"
-	is_number(input.resource.amount)
-	input.resource.amount > 10000
+	_amount > 10000
 	input.session.org.role != "org:admin"
 	message := "invoices above 10000 are for org:admin"
 }
+
+# A rule of its own: "not is_number(input.resource.amount)" is undefined, and not true,
+# where there is no amount.
+_amount := input.resource.amount if is_number(input.resource.amount)
