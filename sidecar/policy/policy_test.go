@@ -230,6 +230,26 @@ func TestCheck_revoked(t *testing.T) {
 	f(`{users: {user_1: {until: 1767225601, issued_before: 1767225000}}}`, false)
 }
 
+// TestCheck_revokedActor: who is revoked cannot go on in another's place.
+func TestCheck_revokedActor(t *testing.T) {
+	p := compiled(t, load(t, "model/data.yaml", "revoked: {users: {user_staff: {}}, sessions: {sess_staff: {}}}"))
+	for actor, want := range map[string]bool{
+		`{"sub":"user_staff"}`:                     true,
+		`{"sub":"user_other","sid":"sess_staff"}`:  true,
+		`{"sub":"user_other","sid":"sess_other"}`:  false,
+		`{"sub":["user_staff"],"sid":{"a":1}}`:     false,
+		`"user_staff"`:                             false,
+		`null`:                                     false,
+		`{"sub":"user_\u0073taff","type":"agent"}`: true,
+	} {
+		claims := strings.Replace(admin, `{"sub"`, `{"act":`+actor+`,"sub"`, 1)
+		d, err := p.Check(t.Context(), policy.Input{Subject: subject(t, claims), Now: now}, ask(t, `{"role":"admin"}`))
+		if err != nil || d.Allow == want {
+			t.Errorf("actor %s: %+v, %v, want revoked %v", actor, d, err, want)
+		}
+	}
+}
+
 func TestEffective(t *testing.T) {
 	p := compiled(t, load(t, "model/data.yaml", "plans: {pro: {features: [reports]}, free: {features: []}}\norganizations: {org_acme: {plan: free}}"))
 	e, d, err := p.Effective(t.Context(), policy.Input{Subject: subject(t, admin), Now: now})

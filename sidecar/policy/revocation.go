@@ -7,15 +7,20 @@ import (
 	"postern/sidecar/session"
 )
 
-// revoked reports whether the model's revocations refuse a session at a time. It is the
+// revoked reports whether the model's revocations refuse a session at a time, by its own
+// user, session and organization or by those of whoever acts in the user's place. It is the
 // gate before policy: exact to the second, asked on every request, and no part of any
 // rule (DESIGN section 4, rule 4).
 func revoked(r model.Revoked, s *session.Session, now time.Time) bool {
-	if entry, ok := r.Users[s.UserID]; ok && holds(entry, s.IssuedAt, now) {
-		return true
+	for _, user := range []string{s.UserID, s.ActorUser} {
+		if entry, ok := r.Users[user]; ok && user != "" && holds(entry, s.IssuedAt, now) {
+			return true
+		}
 	}
-	if entry, ok := r.Sessions[s.SessionID]; ok && s.SessionID != "" && holds(entry, s.IssuedAt, now) {
-		return true
+	for _, session := range []string{s.SessionID, s.ActorSession} {
+		if entry, ok := r.Sessions[session]; ok && session != "" && holds(entry, s.IssuedAt, now) {
+			return true
+		}
 	}
 	if s.Org == nil {
 		return false

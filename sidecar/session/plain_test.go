@@ -16,7 +16,7 @@ func TestFromClaims_oidc(t *testing.T) {
 		Org:      &Org{ID: "acme", Role: "owner", Permissions: []string{"projects:read", "org:x", "projects:read"}},
 		Plans:    &Scoped{Org: []string{"team", "o:x"}},
 		Features: &Scoped{Org: []string{"sso"}},
-		Actor:    []byte(`{"sub":"svc"}`),
+		Actor:    []byte(`{"sub":"svc"}`), ActorUser: "svc",
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("session %+v, organization %+v, want %+v", s, s.Org, want)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
@@ -43,6 +44,9 @@ type Session struct {
 	Features, Plans *Scoped
 	// Metadata and Actor are nil where absent or null.
 	Metadata, Actor jsontext.Value
+	// ActorUser and ActorSession are the actor's own sub and sid (RFC 8693 section 4.1),
+	// empty without an actor that states them.
+	ActorUser, ActorSession string
 	// FactorAge is the minutes since the first and the second factor were verified
 	// when the token was made, -1 for a factor that was not. It is nil where the token
 	// does not say so in exactly this form.
@@ -93,10 +97,26 @@ func FromClaims(c *token.Claims, d Decoder) (*Session, error) {
 	if s.UserID == "" {
 		return nil, refuse(errors.New("the claims name no user"))
 	}
+	s.ActorUser, s.ActorSession = actorOf(s.Actor)
 	return s, nil
 }
 
 // refuse wraps what is wrong with the claims.
 func refuse(err error) error {
 	return &token.Error{Code: decision.TokenClaims, Err: fmt.Errorf("read session: %w", err)}
+}
+
+// actorOf reads who acts, as far as the actor is an object that says so in text: nothing
+// else could be revoked.
+func actorOf(raw jsontext.Value) (user, session string) {
+	var actor struct {
+		User    any `json:"sub"`
+		Session any `json:"sid"`
+	}
+	if len(raw) == 0 || json.Unmarshal(raw, &actor) != nil {
+		return "", ""
+	}
+	user, _ = actor.User.(string)
+	session, _ = actor.Session.(string)
+	return user, session
 }
