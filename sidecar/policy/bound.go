@@ -31,7 +31,37 @@ type Bound struct {
 
 	once      sync.Once
 	slots     chan struct{} // holds a mark for each running evaluation
+	tasks     chan func()   // hands an evaluation to a worker that waits
 	abandoned atomic.Int64
+}
+
+// idle is how long a worker waits for its next evaluation.
+const idle = time.Second
+
+// start runs a task on a worker that waits, or on a new one. Workers are kept for the
+// sake of their stacks: an evaluation needs a deep one, and half of its time went into
+// growing it where each had a goroutine of its own.
+func (b *Bound) start(task func()) {
+	select {
+	case b.tasks <- task:
+	default:
+		go b.work(task)
+	}
+}
+
+// work runs one task after another until none has come for a while.
+func (b *Bound) work(task func()) {
+	quiet := time.NewTimer(idle)
+	defer quiet.Stop()
+	for {
+		task()
+		quiet.Reset(idle)
+		select {
+		case task = <-b.tasks:
+		case <-quiet.C:
+			return
+		}
+	}
 }
 
 // Running is the number of evaluations that have outlived their callers.
@@ -52,6 +82,7 @@ func (b *Bound) take(ctx context.Context) error {
 			n = 8 * runtime.GOMAXPROCS(0)
 		}
 		b.slots = make(chan struct{}, max(n, int(b.Abandoned)+1))
+		b.tasks = make(chan func())
 	})
 	select {
 	case b.slots <- struct{}{}:
@@ -90,14 +121,14 @@ func run[T any](ctx context.Context, b *Bound, evaluate func(context.Context) (T
 	}
 	var state atomic.Int32
 	answer := make(chan outcome, 1)
-	go func() {
-		defer func() { <-b.slots }()
+	b.start(func() {
 		value, err := recovered(ctx, evaluate)
 		answer <- outcome{value, err}
 		if !state.CompareAndSwap(waited, done) {
 			b.abandoned.Add(-1)
 		}
-	}()
+		<-b.slots
+	})
 	select {
 	case o := <-answer:
 		if o.err != nil && ctx.Err() != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -104,4 +105,19 @@ func TestBound_panic(t *testing.T) {
 	if v, err := run(t.Context(), b, soon); v != 7 || err != nil {
 		t.Errorf("run afterwards = %v, %v", v, err)
 	}
+}
+
+// TestBound_workersEnd: workers that nothing keeps busy are gone after a while. A bubble
+// in which a goroutine is left would not end.
+func TestBound_workersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bound{Deadline: time.Second, Abandoned: 1}
+		for range 10 {
+			if v, err := run(t.Context(), b, soon); v != 7 || err != nil {
+				t.Fatalf("run = %v, %v, want 7", v, err)
+			}
+		}
+		time.Sleep(2 * idle)
+		synctest.Wait()
+	})
 }
