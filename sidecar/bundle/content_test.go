@@ -245,6 +245,19 @@ func TestModule_reserved(t *testing.T) {
 	f("x.rego", "package model.roles\nx := {}", "package model is reserved")
 }
 
+// TestNames_misnamed: what seems to be policy or model and would not be read is refused,
+// since it would take nothing away.
+func TestNames_misnamed(t *testing.T) {
+	rego := "package a\n\nx := 1\n"
+	for _, name := range []string{"model.yaml", "model.yml", "model.json", "model/extra.json", "model/roles/all.yaml"} {
+		refused(t, name+": data is read from data.json", directory(t, files{"x.rego": rego, name: "{}"}))
+	}
+	for _, name := range []string{"y.REGO", "y.Rego"} {
+		refused(t, name+": Rego is read from files that end in .rego", directory(t, files{"x.rego": rego, name: rego}))
+	}
+	load(t, directory(t, files{"x.rego": rego, "models.yaml": "{}", "tests/cases.json": "{}"}))
+}
+
 func TestModule_extend(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
@@ -274,6 +287,9 @@ func TestModule_extend(t *testing.T) {
 	f("deny contains \"x\"\n\ndeny.y contains \"z\"", "x.rego:4:1: deny must be a set")
 	refused(t, none, directory(t, files{"x.rego": "package postern.extend.more\ndeny contains \"x\""}))
 	refused(t, none, directory(t, files{"x.rego": "package postern.extend\nx := 1", "x_test.rego": "package postern.extend_test\ndeny contains \"x\""}))
+	below := "deny denies in package postern.extend alone"
+	refused(t, below, directory(t, files{"x.rego": "package postern.extend\ndeny contains \"x\"", "y.rego": "package postern.extend.invoices\ndeny contains \"y\""}))
+	refused(t, "takes no part in serving", directory(t, files{"x_test.rego": "package postern.extend\ndeny contains \"x\"", "data.json": "{}"}))
 	load(t, directory(t, files{"x.rego": "package postern.extend\ndeny contains \"x\"", "y.rego": "package postern.extend\nz := 1", "z.rego": "package postern.extend.more\na := 1"}))
 }
 

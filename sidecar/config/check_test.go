@@ -99,6 +99,7 @@ func TestLoad_issuerChecks(t *testing.T) {
 	f("[https://app.example]", "[any]")
 	f("[https://app.example]", "any")
 	f("[https://app.example]", "['https://a.example', 'https://a.example']", `5:45: issuers[0].authorized_parties[1]: "https://a.example" is given twice`)
+	f("[https://app.example]\n", "[https://app.example]\n  audience: []\n", `6:13: issuers[0].audience: is empty: name at least one, or leave it out to accept any`)
 	f("[https://app.example]\n", "[https://app.example]\n  audience: ['a b']\n", `6:14: issuers[0].audience[0]: "a b" has spaces or control characters, or nothing`)
 	f("[https://app.example]\n", "[https://app.example]\n  algorithms: []\n", "6:15: issuers[0].algorithms: is empty: name at least one")
 	f("[https://app.example]\n", "[https://app.example]\n  algorithms: [RS265]\n", `6:16: issuers[0].algorithms[0]: "RS265" is not supported: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA; did you mean "RS256"?`)
