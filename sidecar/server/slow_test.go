@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +40,7 @@ func TestRaw_slow(t *testing.T) {
 			got := summary(answers(t, c))
 			close(ended)
 			trickle.Wait()
-			if took := time.Since(began); got != want || took < 4*time.Second || took > 14*time.Second {
+			if took := time.Since(began); !slices.Contains(strings.Split(want, " or "), got) || took < 4*time.Second || took > 14*time.Second {
 				t.Errorf("%s: %s after %v, want %s after 5s", name, got, took, want)
 			}
 		})
@@ -53,7 +54,8 @@ func TestRaw_slow(t *testing.T) {
 	client("a body a byte at a time", head+"Content-Length: 1000\r\n\r\n", endless, "408")
 	client("half a chunk", head+"Transfer-Encoding: chunked\r\n\r\n14\r\n{", nil, "408")
 	client("a body that was asked for", head+"Expect: 100-continue\r\n"+length+"\r\n", nil, "100, 408")
-	client("half a second request", head+length+"\r\n"+question+"POST", nil, "200 allow")
+	// What has come of the second is told of, or not, as it came before or after the wait for it.
+	client("half a second request", head+length+"\r\n"+question+"POST", nil, "200 allow or 200 allow, 408")
 
 	token := sign(t, nil)
 	for range 50 {

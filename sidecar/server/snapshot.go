@@ -73,6 +73,9 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	if err == nil {
 		next, err = s.settled(ctx, digest)
 	}
+	if err != nil && ctx.Err() != nil {
+		return err // the server ends; the source is not to blame
+	}
 	if err != nil {
 		failed := &reload{At: s.now(), Digest: digest, Error: err.Error()}
 		if last.Error != failed.Error || last.Digest != digest {
