@@ -134,7 +134,7 @@ type Effective struct {
 func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.Decision, error) {
 	in = p.gated(in)
 	if in.Subject == nil {
-		return Effective{}, decision.Denied(decision.Reason{Code: in.Credential}), nil
+		return Effective{}, decision.Because(in.Credential, ""), nil
 	}
 	result, err := p.evaluate(ctx, p.effective, in.document(), in.Now)
 	if err != nil {
@@ -142,7 +142,7 @@ func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.D
 	}
 	e, err := effective(result)
 	if err != nil {
-		return Effective{}, decision.Denied(decision.Reason{Code: decision.PolicyError}), err
+		return Effective{}, decision.Because(decision.PolicyError, ""), err
 	}
 	return e, decision.Allowed(), nil
 }

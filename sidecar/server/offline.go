@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,18 +11,31 @@ import (
 	"postern/sidecar/request"
 )
 
+// Check loads the bundle and every issuer's keys once, and reports all that is wrong.
+func (s *Server) Check(ctx context.Context) error {
+	_, err := s.loadOnce(ctx)
+	return err
+}
+
 // Offline loads the bundle and the keys once and verifies one token, for a question that
 // is decided without a server. A token that is refused is no error: the input then says
 // why.
 func (s *Server) Offline(ctx context.Context, raw string, now time.Time) (*policy.Policy, *bundle.Bundle, policy.Input, error) {
-	next, err := s.build(ctx)
+	next, err := s.loadOnce(ctx)
 	if err != nil {
 		return nil, nil, policy.Input{}, err
 	}
+	return next.policy, next.bundle, s.authenticate(request.Credential{Token: raw}, now), nil
+}
+
+// loadOnce loads all that decides, and joins all that is wrong with it.
+func (s *Server) loadOnce(ctx context.Context) (*snapshot, error) {
+	next, err := s.build(ctx)
+	errs := []error{err}
 	for _, i := range s.issuers {
 		if err := i.keys.Load(ctx); err != nil {
-			return nil, nil, policy.Input{}, fmt.Errorf("issuer %s: %w", i.name, err)
+			errs = append(errs, fmt.Errorf("issuer %s: %w", i.name, err))
 		}
 	}
-	return next.policy, next.bundle, s.authenticate(request.Credential{Token: raw}, now), nil
+	return next, errors.Join(errs...)
 }

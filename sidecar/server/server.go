@@ -6,7 +6,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -116,18 +115,6 @@ func New(o Options) (*Server, error) {
 	}
 	s.metrics = newMetrics(s)
 	return s, nil
-}
-
-// Check loads the bundle and every issuer's keys once, and reports all that is wrong.
-func (s *Server) Check(ctx context.Context) error {
-	_, err := s.build(ctx)
-	errs := []error{err}
-	for _, i := range s.issuers {
-		if err := i.keys.Load(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("issuer %s: %w", i.name, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // Addresses are the bound addresses by listener, once [Server.Run] has bound them.
