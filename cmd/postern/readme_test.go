@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,6 +56,40 @@ func TestREADME_commands(t *testing.T) {
 	}
 	if ran < 5 {
 		t.Errorf("%d commands in README, want at least 5", ran)
+	}
+}
+
+// TestREADME_bundles runs the commands of the bundles' own READMEs, in the root of the
+// project. A command that is to fail says so itself, with "!" or "|| test $? -eq 1".
+func TestREADME_bundles(t *testing.T) {
+	files, err := filepath.Glob("../../bundles/*/README.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d READMEs, %v", len(files), err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin+"/postern", ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ran := 0
+			for _, block := range blocks(string(text), "sh") {
+				cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", block)
+				cmd.Dir = "../.."
+				cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s", block, err, out)
+				}
+				ran++
+			}
+			if ran == 0 {
+				t.Error("no commands")
+			}
+		})
 	}
 }
 
