@@ -1,0 +1,61 @@
+package request
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// maxHost bounds a host name (RFC 1035 section 2.3.4), in bytes.
+const maxHost = 253
+
+// NormalHost is the name in a Host header (RFC 9110 section 7.2) in the one spelling that
+// routes are matched by: lower case, without port and final dot. Addresses of IP version
+// 6 keep their brackets. What is no host is an error, and so is a port that is none.
+func NormalHost(raw string) (string, error) {
+	bad := errors.New("the host is no name or address with an optional port")
+	name := raw
+	if strings.HasPrefix(raw, "[") {
+		end := strings.IndexByte(raw, ']')
+		if end < 0 {
+			return "", bad
+		}
+		address, err := netip.ParseAddr(raw[1:end])
+		if err != nil || !address.Is6() || address.Zone() != "" || !isPort(raw[end+1:]) {
+			return "", bad
+		}
+		return "[" + address.String() + "]", nil
+	}
+	if i := strings.IndexByte(raw, ':'); i >= 0 {
+		if !isPort(raw[i:]) {
+			return "", bad
+		}
+		name = raw[:i]
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if name == "" || len(name) > maxHost {
+		return "", bad
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return "", bad
+		}
+	}
+	return name, nil
+}
+
+// isPort accepts nothing, or a colon and a port.
+func isPort(s string) bool {
+	if s == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(s[1:], 10, 16)
+	return s[0] == ':' && err == nil && port > 0 && s[1] != '+'
+}
+
+// IsMethod reports whether s is a method as they are defined: upper-case letters, which
+// methods are compared in (RFC 9110 section 9.1), and hyphens.
+func IsMethod(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && s[0] != '-'
+}
