@@ -329,7 +329,7 @@ func TestModel_positions(t *testing.T) {
 			"X:5:1: unknown key \"nmae\"; did you mean \"name\"?\n"+
 			"X:6:1: unknown key \"é\"\n"+
 			"X:6:21: route has no match\n"+
-			"X:6:21: route has neither require nor public\n"+
+			"X:6:21: route says neither public nor signed_in, require or organization\n"+
 			"X:7:2: role \"org:admni\" is not defined in roles; did you mean \"org:admin\"?", "X", name), directory(t, files{name: text}))
 	}
 

@@ -96,7 +96,6 @@ func (e *Entrypoints) add(other Entrypoints) error {
 func (e *Entrypoints) unused() []string {
 	var names []string
 	for _, u := range []struct{ name, path string }{
-		{"route", e.Route},
 		{"evaluate", e.Evaluate},
 		{"search.subject", e.Search.Subject},
 		{"search.resource", e.Search.Resource},

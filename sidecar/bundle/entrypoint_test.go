@@ -49,7 +49,6 @@ func TestEntrypoints_unused(t *testing.T) {
   "subject": "a/b", "resource": "a/b"}}}}}`
 	b := load(t, directory(t, files{".manifest": manifest, "a/data.json": `{"k": 1}`}))
 	want := []string{
-		".manifest:3:2: this build does not use the entrypoint route yet; it has no effect",
 		".manifest:3:18: this build does not use the entrypoint evaluate yet; it has no effect",
 		".manifest:5:3: this build does not use the entrypoint search.subject yet; it has no effect",
 		".manifest:5:21: this build does not use the entrypoint search.resource yet; it has no effect",
@@ -58,16 +57,8 @@ func TestEntrypoints_unused(t *testing.T) {
 	if !slices.Equal(b.Warnings, want) {
 		t.Errorf("warnings:\n%s\nwant:\n%s", strings.Join(b.Warnings, "\n"), strings.Join(want, "\n"))
 	}
-	b = load(t, directory(t, files{".manifest": `{"roots": ["a"], "metadata": {"postern": {"entrypoints": {"check": "a/b"}}}}`, "a/data.json": `{"k": 1}`}))
+	b = load(t, directory(t, files{".manifest": `{"roots": ["a"], "metadata": {"postern": {"entrypoints": {"check": "a/b", "route": "a/b"}}}}`, "a/data.json": `{"k": 1}`}))
 	if len(b.Warnings) != 0 {
-		t.Errorf("warnings = %q, want none for the entrypoint check", b.Warnings)
-	}
-}
-
-func TestRoutes_unused(t *testing.T) {
-	b := load(t, directory(t, files{"model/data.yaml": "organizations: {}\nroutes: [{match: /, public: true}]\n"}))
-	want := []string{"model/data.yaml:2:1: this build does not use routes yet; they have no effect"}
-	if !slices.Equal(b.Warnings, want) {
-		t.Errorf("warnings = %q, want %q", b.Warnings, want)
+		t.Errorf("warnings = %q, want none for the entrypoints check and route", b.Warnings)
 	}
 }

@@ -41,6 +41,9 @@ type Role struct {
 	Description string
 	Includes    []string
 	Permissions []string
+	// ManagedBy are the roles whose holders alone may give this role, take it, or remove
+	// who has it. Nil leaves that to everyone who manages memberships.
+	ManagedBy []string
 }
 
 // A RoleSet is the roles that an organization may use.
@@ -84,13 +87,24 @@ type Settings struct {
 	PermissionSource string
 	PersonalAccounts *bool
 	MembershipLimit  *int
-	// OwnerRole is the role that only its holders may give or take.
+	// OwnerRole is the role that only its holders may give or take, and whose holders can
+	// be neither removed nor leave.
 	OwnerRole string
+	// OrganizationDeletion is the switch of the organizations that do not say.
+	OrganizationDeletion *bool
 	// MinimumPermissions are those that at least one member must keep. Nil stands for
 	// [MinimumPermissions].
 	MinimumPermissions   []string
 	OrganizationCreation OrganizationCreation
 	Users                map[string]UserSettings
+}
+
+// Minimum are the permissions that at least one member must keep.
+func (s *Settings) Minimum() []string {
+	if s.MinimumPermissions == nil {
+		return MinimumPermissions
+	}
+	return s.MinimumPermissions
 }
 
 // OrganizationCreation says whether users may create organizations, and how many.
@@ -101,7 +115,8 @@ type OrganizationCreation struct {
 
 // UserSettings are what holds for one user, against the general setting.
 type UserSettings struct {
-	OrganizationLimit *int
+	OrganizationLimit    *int
+	OrganizationCreation *bool
 }
 
 // Revoked names what may no longer be used, by id.
@@ -127,13 +142,18 @@ type Route struct {
 	Match       string
 	Name        string
 	Description string
-	// Public allows whatever the credential is. Then there is no Require.
+	// Public allows whatever the credential is. Then nothing else is asked for.
 	Public bool
-	// Require is what the session must meet. It is never without terms unless Public.
+	// SignedIn asks for a session, and for nothing of it.
+	SignedIn bool
+	// Require is what the session must meet. It is without terms where the route asks for
+	// less: for a session, or one in an organization.
 	Require requirement.Requirement
-	// Organization is the organization that the session must be active in, usually a
-	// parameter of the pattern such as "{org}"; empty asks for none.
-	Organization string
+	// Organization is the id of the organization that the session must be active in, usually
+	// a parameter of the pattern such as "{org}"; empty asks for none. OrganizationSlug is
+	// the same by the organization's slug.
+	Organization     string
+	OrganizationSlug string
 	// Deny is how a denial for want of permission looks.
 	Deny Deny
 	// Position is where the route stands, for whoever finds fault with it later.

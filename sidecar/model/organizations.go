@@ -114,6 +114,8 @@ func (c *checker) settings(section *node) Settings {
 			s.MembershipLimit = c.limit(n)
 		case "owner_role":
 			s.OwnerRole = c.reference(n, "role", "roles")
+		case "organization_deletion":
+			s.OrganizationDeletion = c.flag(n)
 		case "minimum_permissions":
 			s.MinimumPermissions = c.texts(n, c.permission)
 		case "organization_creation":
@@ -122,7 +124,7 @@ func (c *checker) settings(section *node) Settings {
 			s.Users = c.users(n)
 		default:
 			c.unknown(n, "default_role_set", "default_plan", "permission_source", "personal_accounts", "membership_limit",
-				"owner_role", "minimum_permissions", "organization_creation", "users")
+				"owner_role", "minimum_permissions", "organization_deletion", "organization_creation", "users")
 		}
 	}
 	return s
@@ -154,8 +156,10 @@ func (c *checker) users(section *node) map[string]UserSettings {
 			switch n.name {
 			case "organization_limit":
 				u.OrganizationLimit = c.limit(n)
+			case "organization_creation":
+				u.OrganizationCreation = c.flag(n)
 			default:
-				c.unknown(n, "organization_limit")
+				c.unknown(n, "organization_limit", "organization_creation")
 			}
 		}
 		all[entry.name] = u

@@ -44,7 +44,6 @@ func Parse(document any, locate Locator) (*Model, error) {
 			m.Revoked = c.revoked(n)
 		case "routes":
 			m.Routes = c.routes(n)
-			c.warnf(n, "this build does not use routes yet; they have no effect")
 		default:
 			c.unknown(n, sections...)
 		}

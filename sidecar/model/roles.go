@@ -71,8 +71,10 @@ func (c *checker) roles(section *node) map[string]Role {
 				r.Includes = c.texts(n, func(e *node, role string) { c.refer(e, "role", "roles", role) })
 			case "permissions":
 				r.Permissions = c.texts(n, c.permission)
+			case "managed_by":
+				r.ManagedBy = c.texts(n, func(e *node, role string) { c.refer(e, "role", "roles", role) })
 			default:
-				c.unknown(n, "name", "description", "includes", "permissions")
+				c.unknown(n, "name", "description", "includes", "permissions", "managed_by")
 			}
 		}
 		all[entry.name] = r

@@ -32,19 +32,19 @@ func (c *checker) route(entry *node) Route {
 		case "description":
 			r.Description = c.text(n)
 		case "public":
-			public := c.flag(n)
-			r.Public = public != nil && *public
+			r.Public = c.onlyTrue(n)
+		case "signed_in":
+			r.SignedIn = c.onlyTrue(n)
 		case "require":
 			r.Require = c.requirement(n)
 		case "organization":
-			r.Organization = c.text(n)
-			if r.Organization == "" && n.value == "" {
-				c.failf(n, "organization is empty")
-			}
+			r.Organization = c.someText(n)
+		case "organization_slug":
+			r.OrganizationSlug = c.someText(n)
 		case "deny":
 			r.Deny = c.deny(n)
 		default:
-			c.unknown(n, "match", "name", "description", "public", "require", "organization", "deny")
+			c.unknown(n, "match", "name", "description", "public", "signed_in", "require", "organization", "organization_slug", "deny")
 		}
 	}
 	if _, ok := entry.value.(map[string]any); ok {
@@ -58,20 +58,41 @@ func (c *checker) routeShape(entry *node, has map[string]*node) {
 	if has["match"] == nil {
 		c.failf(entry, "route has no match")
 	}
-	public, require := has["public"], has["require"]
-	open := public != nil && public.value == true
-	switch {
-	case public != nil && public.value == false:
-		c.failf(public, "public can only be true; without it the route is not public")
-	case open && require != nil:
-		c.failf(require, "a route is either public or has a requirement, not both")
-	case public == nil && require == nil:
-		c.failf(entry, "route has neither require nor public")
-	case open && has["organization"] != nil:
-		c.failf(has["organization"], "a public route asks for no organization")
-	case open && has["deny"] != nil:
-		c.failf(has["deny"], "a public route is never denied")
+	asks := 0
+	for _, name := range []string{"signed_in", "require", "organization", "organization_slug"} {
+		if has[name] == nil {
+			continue
+		}
+		asks++
+		if has["public"] != nil {
+			c.failf(has[name], "a route is either public or asks for something, not both")
+		}
 	}
+	switch {
+	case has["public"] == nil && asks == 0:
+		c.failf(entry, "route says neither public nor signed_in, require or organization")
+	case has["public"] != nil && has["deny"] != nil:
+		c.failf(has["deny"], "a public route is never denied")
+	case has["organization"] != nil && has["organization_slug"] != nil:
+		c.failf(has["organization_slug"], "a route names its organization by id or by slug, not both")
+	}
+}
+
+// onlyTrue reads a flag that stands there to be true.
+func (c *checker) onlyTrue(n *node) bool {
+	value := c.flag(n)
+	if value != nil && !*value {
+		c.failf(n, "%s can only be true; leave it out", n.title())
+	}
+	return value != nil && *value
+}
+
+func (c *checker) someText(n *node) string {
+	s := c.text(n)
+	if s == "" && n.value == "" {
+		c.failf(n, "%s is empty", n.title())
+	}
+	return s
 }
 
 func (c *checker) pattern(n *node) string {
@@ -140,7 +161,7 @@ func (c *checker) requirement(n *node) requirement.Requirement {
 		return requirement.Requirement{}
 	}
 	if len(r.Any) == 0 {
-		c.failf(n, "require asks for nothing, so it is never met")
+		c.failf(n, "require asks for nothing, so it is never met; signed_in: true asks for a session alone")
 	}
 	c.requirementNames(n)
 	return r

@@ -26,8 +26,9 @@ func (c *checker) together(root *node, m *Model) {
 	}
 }
 
-// creators warns where who creates an organization could not run it.
+// creators refuses role sets in which who creates an organization could not run it.
 func (c *checker) creators(root *node, m *Model) {
+	minimum := m.Settings.Minimum()
 	lacking := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(m.RoleSets)) {
 		creator := m.RoleSets[name].CreatorRole
@@ -37,12 +38,12 @@ func (c *checker) creators(root *node, m *Model) {
 		missing, seen := lacking[creator]
 		if !seen {
 			held := m.Holds(creator)
-			missing = slices.DeleteFunc(slices.Clone(MinimumPermissions), func(p string) bool { return slices.Contains(held, p) })
+			missing = slices.DeleteFunc(slices.Clone(minimum), func(p string) bool { return slices.Contains(held, p) })
 			lacking[creator] = missing
 		}
 		if len(missing) > 0 {
 			n := root.child("role_sets", nil).child(name, nil).child("creator_role", nil)
-			c.warnf(n, "creator role %s lacks %s, which a creator must hold", phrase.Quote(creator), strings.Join(missing, ", "))
+			c.failf(n, "creator role %s lacks %s, which who creates an organization must hold (settings.minimum_permissions says otherwise)", phrase.Quote(creator), strings.Join(missing, ", "))
 		}
 	}
 }
