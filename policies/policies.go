@@ -4,6 +4,7 @@ package policies
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -23,6 +24,22 @@ var Modules = sync.OnceValue(func() map[string]*ast.Module {
 		panic("BUG: the embedded library does not parse: " + err.Error())
 	}
 	return modules
+})
+
+// Schemas are what METADATA schemas may name: schema.input, the input of Postern's
+// entrypoints as a JSON schema. The set is shared: callers must not change it.
+var Schemas = sync.OnceValue(func() *ast.SchemaSet {
+	text, err := files.ReadFile("postern/schema/input.json")
+	if err != nil {
+		panic("BUG: the schema is not embedded: " + err.Error())
+	}
+	var schema any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		panic("BUG: the embedded schema is no JSON: " + err.Error())
+	}
+	set := ast.NewSchemaSet()
+	set.Put(ast.MustParseRef("schema.input"), schema)
+	return set
 })
 
 // Parse reads the embedded modules whose path keep accepts.

@@ -27,13 +27,14 @@ var arrows = map[string][]string{
 	"session":     {"token"},
 	"model":       {"requirement"},
 	"bundle":      {"model"},
-	"policy":      {"request", "requirement", "session", "bundle", "model"},
+	"route":       {"request", "model"},
+	"policy":      {"request", "requirement", "session", "bundle", "model", "route"},
 	"response":    {},
 	"watch":       {},
 	"audit":       {},
 	"config":      {},
 	"server": {
-		"request", "requirement", "token", "session", "bundle", "model", "policy",
+		"request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "config",
 	},
 }
@@ -47,7 +48,7 @@ var only = map[string][]string{
 	"github.com/maypok86/otter":           {"token", "policy"},
 	"github.com/prometheus/client_golang": {"server"},
 	"go.yaml.in/yaml":                     {"bundle", "config"},
-	"net/http":                            {"token", "server"},
+	"net/http":                            {"token", "server", "route"},
 }
 
 func TestImports(t *testing.T) {

@@ -3,6 +3,8 @@
 # description: |
 #   The demo's own rule. A bundle may only take away from what the library grants: each
 #   entry of deny is one more reason against.
+# schemas:
+#   - input: schema.input
 package postern.extend
 
 # METADATA

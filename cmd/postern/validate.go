@@ -18,7 +18,8 @@ func validateCommand() *cobra.Command {
 		Short: "Say what is wrong with a bundle",
 		Long: `Validate reads the bundle in the given directories and archives as serve would, and
 prints every mistake with file, line and column. It exits with 1 where serve would
-refuse the bundle, also because it is not there.`,
+refuse the bundle, also because it is not there, and where a rule reads what its METADATA
+schemas do not have. The schema of the input is schema.input.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return validate(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args, builtins)
@@ -39,6 +40,9 @@ func validate(ctx context.Context, out, errs io.Writer, sources, builtins []stri
 	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
 	if err == nil {
 		_, err = policy.New(ctx, b, new(policy.Bound), policy.Options{Builtins: builtins})
+	}
+	if err == nil {
+		err = policy.CheckTypes(b, builtins)
 	}
 	if err != nil {
 		fmt.Fprintln(errs, err)

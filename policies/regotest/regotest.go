@@ -8,6 +8,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
+
+	"postern/policies"
 )
 
 // Formatted demands that OPA's formatter leaves the file as it is.
@@ -22,19 +24,57 @@ func Formatted(t *testing.T, file string, text []byte) {
 	}
 }
 
-// Strict demands that the modules compile together as opa check --strict would.
+// Strict demands that the modules compile together as opa check --strict --schema would.
 func Strict(t *testing.T, modules map[string]*ast.Module) {
 	t.Helper()
-	c := ast.NewCompiler().WithStrict(true)
+	c := ast.NewCompiler().WithStrict(true).WithSchemas(policies.Schemas()).WithUseTypeCheckAnnotations(true)
 	c.Compile(modules)
 	if c.Failed() {
 		t.Error(c.Errors)
 	}
 }
 
-// Described demands a description of the package and of every public rule in the
-// module's annotations. The first of several rules of one name speaks for all.
-func Described(t *testing.T, file string, module *ast.Module) {
+// Described demands a description of every package, in one of its files, and in each file
+// of every public rule. The first of several rules of one name speaks for all.
+func Described(t *testing.T, modules map[string]*ast.Module) {
+	t.Helper()
+	packages := map[string]bool{}
+	for file, module := range modules {
+		described := described(file, module, t)
+		path := module.Package.Path.String()
+		packages[path] = packages[path] || described
+	}
+	for path, described := range packages {
+		if !described {
+			t.Errorf("package %s has no description", path)
+		}
+	}
+}
+
+// Typed demands that every package whose rules read input names its schema, so that a
+// misspelled member is a mistake and not undefined.
+func Typed(t *testing.T, modules map[string]*ast.Module) {
+	t.Helper()
+	reads, typed := map[string]bool{}, map[string]bool{}
+	for _, module := range modules {
+		path := module.Package.Path.String()
+		ast.WalkRefs(module, func(r ast.Ref) bool {
+			reads[path] = reads[path] || r[0].Equal(ast.InputRootDocument)
+			return false
+		})
+		for _, a := range module.Annotations {
+			typed[path] = typed[path] || a.Scope == "package" && len(a.Schemas) > 0
+		}
+	}
+	for path := range reads {
+		if reads[path] && !typed[path] {
+			t.Errorf("package %s reads input and names no schema", path)
+		}
+	}
+}
+
+// described checks the rules of one file, and reports whether it describes its package.
+func described(file string, module *ast.Module, t *testing.T) bool {
 	t.Helper()
 	has := map[string]bool{}
 	for _, a := range module.Annotations {
@@ -48,9 +88,6 @@ func Described(t *testing.T, file string, module *ast.Module) {
 			has[a.GetTargetPath().String()] = true
 		}
 	}
-	if !has["package"] {
-		t.Errorf("%s: the package has no description", file)
-	}
 	for _, rule := range module.Rules {
 		name := rule.Head.Ref()[0].String()
 		if strings.HasPrefix(strings.Trim(name, `"`), "_") || rule.Default {
@@ -60,4 +97,5 @@ func Described(t *testing.T, file string, module *ast.Module) {
 			t.Errorf("%s: %s has no description", file, name)
 		}
 	}
+	return has["package"]
 }

@@ -28,7 +28,13 @@ type Record struct {
 	// Item is the place in a batch, from 0; nil outside of one.
 	Item *int `json:"item,omitzero"`
 	// Question is the normalised requirement, {"any": [...]}, or {"action": ...}.
-	Question     jsontext.Value    `json:"question,omitzero"`
+	Question jsontext.Value `json:"question,omitzero"`
+	// Method, Host and Path are the request that a proxy asks about, without its query, and
+	// Route the pattern that governs it.
+	Method       string            `json:"method,omitzero"`
+	Host         string            `json:"host,omitzero"`
+	Path         string            `json:"path,omitzero"`
+	Route        string            `json:"route,omitzero"`
 	Issuer       string            `json:"issuer,omitzero"`
 	User         string            `json:"user,omitzero"`
 	Session      string            `json:"session,omitzero"`

@@ -28,7 +28,8 @@ func TestLoad_checks(t *testing.T) {
 	f("public_url: 'https://x.example:0'", `13: public_url: port "0" is not from 1 to 65535`)
 	f("public_url: 'https://u:p@x.example'", `13: public_url: "https://…@x.example" must not carry a user or a password`)
 	f("doors: {check: false, ext_authz: false, forward_auth: false, auth_request: false}", "8: doors: every door is closed: nothing would be answered")
-	f("doors: {check: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
+	f("doors: {check: false}")
+	f("doors: {check: false, forward_auth: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
 	f("doors: {check: false, ext_authz: false, forward_auth: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
 	f("policy: {builtins: [http.send]}", `21: policy.builtins[0]: "http.send" cannot be allowed; only io.jwt.decode_verify and time.now_ns can`)
 	f("policy: {builtins: [time.now]}", `21: policy.builtins[0]: "time.now" cannot be allowed; only io.jwt.decode_verify and time.now_ns can; did you mean "time.now_ns"?`)
@@ -186,10 +187,10 @@ func TestUnsupported(t *testing.T) {
 	f("clients: {mtls: true}", "17: clients.mtls: ")
 	f("sign_in_url: https://x.example", "14: sign_in_url: ")
 	f("identity_headers: {prefix: x-}", "28: identity_headers.prefix: ")
-	f("entrypoints: {route: a/b, evaluate: a/b, search: {subject: a/b}}", "22: entrypoints.route: ", "37: entrypoints.evaluate: ", "60: entrypoints.search.subject: ")
+	f("entrypoints: {route: a/b, evaluate: a/b, search: {subject: a/b}}", "37: entrypoints.evaluate: ", "60: entrypoints.search.subject: ")
 	// Said, but as the default has it, or supported.
 	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: false}\nclients: {mtls: false}\nidentity_headers: {prefix: x-postern-}\nhttp: {tls: {}}")
-	f("entrypoints: {check: a/b}\ndoors: {ext_authz: false}")
+	f("entrypoints: {check: a/b, route: a/b}\ndoors: {ext_authz: false}")
 
 	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
 	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
@@ -254,7 +255,6 @@ func TestWarnings_noEffect(t *testing.T) {
 	f("public_url: https://x.example", nil, nil, "postern.yaml:6:13: public_url: this build has no metadata that would state it yet")
 	f("doors: {check: true, ext_authz: true, forward_auth: true, auth_request: true}", nil, nil,
 		"postern.yaml:6:33: doors.ext_authz: this build has no Envoy door yet",
-		"postern.yaml:6:53: doors.forward_auth: this build has no forward-auth door yet",
 		"postern.yaml:6:73: doors.auth_request: this build has no auth-request door yet")
 	f("doors: {check: true, ext_authz: false, forward_auth: false, auth_request: false}", nil, nil)
 	f("cache: {tokens: 1MiB, decisions: 1MiB}", nil, nil, "postern.yaml:6:34: cache.decisions: this build has no cache of decisions yet")

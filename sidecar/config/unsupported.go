@@ -18,7 +18,6 @@ var notYet = []struct{ key, what string }{
 	{"clients", "clients of their own"},
 	{"sign_in_url", "redirects to a sign-in page"},
 	{"identity_headers", "other identity headers"},
-	{"entrypoints.route", "another route entrypoint"},
 	{"entrypoints.evaluate", "AuthZEN entrypoints"},
 	{"entrypoints.search", "AuthZEN entrypoints"},
 }
@@ -29,7 +28,6 @@ var idle = []struct{ key, what string }{
 	{"grpc.listen", "gRPC door"},
 	{"public_url", "metadata that would state it"},
 	{"doors.ext_authz", "Envoy door"},
-	{"doors.forward_auth", "forward-auth door"},
 	{"doors.auth_request", "auth-request door"},
 	{"cache.decisions", "cache of decisions"},
 }
@@ -70,7 +68,7 @@ func (c *Config) unsupported() []mistake {
 		}
 	})
 	// Where every door is closed, check says so for any build.
-	if d := c.Doors; !d.Check && d != (Doors{}) {
+	if d := c.Doors; !d.Check && !d.ForwardAuth && d != (Doors{}) {
 		all = append(all, mistake{c.placeOf("doors.check"), "doors.check", "nothing would be answered: this build has no other door yet"})
 	}
 	return all

@@ -17,6 +17,16 @@ type Decision struct {
 	Status int `json:"status"`
 	// Reasons is sorted and holds at least one entry for a denial, none for an allow.
 	Reasons []Reason `json:"reasons"`
+	// Enrollment says of an allowed domain.enroll how it enrolls; nil otherwise.
+	Enrollment *Enrollment `json:"enrollment,omitzero"`
+}
+
+// An Enrollment is how somebody joins an organization by an e-mail address of a domain
+// that it has verified: in which role, and by which of the domain's modes.
+type Enrollment struct {
+	Organization string `json:"organization"`
+	Mode         string `json:"mode"`
+	Role         string `json:"role"`
 }
 
 // A Reason is one cause of a denial. Code is always set; the other members name what
@@ -32,8 +42,11 @@ type Reason struct {
 	Plan           string `json:"plan,omitzero"`
 	Reverification string `json:"reverification,omitzero"`
 	Action         string `json:"action,omitzero"`
-	Fact           string `json:"fact,omitzero"`
-	Message        string `json:"message,omitzero"`
+	// Rule names the condition of an action that does not hold, Fact what the caller did
+	// not tell.
+	Rule    string `json:"rule,omitzero"`
+	Fact    string `json:"fact,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // Allowed is the only Decision that allows.
@@ -67,7 +80,7 @@ func Denied(reasons ...Reason) Decision {
 func (r *Reason) makeValid() {
 	for _, text := range []*string{
 		&r.Organization, &r.Role, &r.RoleSet, &r.Permission, &r.Feature, &r.Plan,
-		&r.Reverification, &r.Action, &r.Fact, &r.Message,
+		&r.Reverification, &r.Action, &r.Rule, &r.Fact, &r.Message,
 	} {
 		*text = strings.ToValidUTF8(*text, "\uFFFD")
 	}
@@ -102,6 +115,7 @@ func compare(a, b Reason) int {
 		cmp.Compare(a.Plan, b.Plan),
 		cmp.Compare(a.Reverification, b.Reverification),
 		cmp.Compare(a.Action, b.Action),
+		cmp.Compare(a.Rule, b.Rule),
 		cmp.Compare(a.Fact, b.Fact),
 		cmp.Compare(a.Message, b.Message),
 	)

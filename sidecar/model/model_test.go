@@ -33,8 +33,8 @@ const whole = `{
 	"roles": {
 		"org:admin": {"name": "Admin", "description": "d", "includes": ["org:member"],
 			"permissions": ["org:invoices:create", "org:sys_memberships:manage", "org:sys_profile:delete"]},
-		"org:member": {"permissions": ["org:sys_memberships:read", "projects:read"], "managed_by": ["org:admin", "owner"]},
-		"owner": {}
+		"org:member": {"permissions": ["org:sys_memberships:read", "projects:read"]},
+		"owner": {"managed_by": ["org:admin", "owner"]}
 	},
 	"role_sets": {"starter": {"name": "S", "description": "d", "roles": ["org:admin", "org:member", "owner"],
 		"default_role": "org:member", "creator_role": "org:admin"}},
@@ -94,7 +94,7 @@ func TestParse(t *testing.T) {
 		"until":               {*user.Until, int64(1767229200)},
 		"for good":            {m.Revoked.Sessions["sess_1"], Revocation{}},
 		"absent limit":        {m.Plans["pro"].Features[2], "projects"},
-		"managers":            {fmt.Sprint(m.Roles["org:member"].ManagedBy), "[org:admin owner]"},
+		"managers":            {fmt.Sprint(m.Roles["owner"].ManagedBy), "[org:admin owner]"},
 		"everyone's deletion": {*m.Settings.OrganizationDeletion, true},
 		"signed in":           {m.Routes[4].SignedIn, true},
 		"by slug":             {m.Routes[5].OrganizationSlug, "{slug}"},
@@ -414,6 +414,15 @@ func FuzzModel(f *testing.F) {
 			t.Fatalf("raw control characters in %q", err)
 		}
 	})
+}
+
+// TestParse_newcomer: nobody joins in a role that is reserved.
+func TestParse_newcomer(t *testing.T) {
+	f := mistaken(t)
+	f(`{"roles": {"a": {}}, "role_sets": {"s": {"roles": ["a"], "default_role": "a"}}, "settings": {"owner_role": "a"}}`,
+		`/role_sets/s/default_role: default role "a" is the owner's role`)
+	f(`{"roles": {"a": {"managed_by": ["b"]}, "b": {}}, "role_sets": {"s": {"roles": ["a", "b"], "default_role": "a"}}}`,
+		`/role_sets/s/default_role: default role "a" is given by b alone`)
 }
 
 // TestParse_creator: a creator role that could not run the organization is a mistake, by

@@ -13,6 +13,7 @@ func (c *checker) together(root *node, m *Model) {
 	if m.Roles != nil {
 		c.cycles(root.child("roles", nil), m.Roles)
 		c.creators(root, m)
+		c.newcomers(root, m)
 		if m.RoleSets != nil {
 			c.strayRoles(root, m)
 		}
@@ -44,6 +45,24 @@ func (c *checker) creators(root *node, m *Model) {
 		if len(missing) > 0 {
 			n := root.child("role_sets", nil).child(name, nil).child("creator_role", nil)
 			c.failf(n, "creator role %s lacks %s, which who creates an organization must hold (settings.minimum_permissions says otherwise)", phrase.Quote(creator), strings.Join(missing, ", "))
+		}
+	}
+}
+
+// newcomers refuses a default role that nobody could give: who joins by a domain would get
+// what is reserved to others.
+func (c *checker) newcomers(root *node, m *Model) {
+	for _, name := range slices.Sorted(maps.Keys(m.RoleSets)) {
+		role := m.RoleSets[name].DefaultRole
+		owner := role != "" && role == m.Settings.OwnerRole
+		if !owner && m.Roles[role].ManagedBy == nil {
+			continue
+		}
+		n := root.child("role_sets", nil).child(name, nil).child("default_role", nil)
+		if owner {
+			c.failf(n, "default role %s is the owner's role, which only owners give", phrase.Quote(role))
+		} else {
+			c.failf(n, "default role %s is given by %s alone, and default roles are given by nobody", phrase.Quote(role), strings.Join(m.Roles[role].ManagedBy, ", "))
 		}
 	}
 }

@@ -16,7 +16,10 @@ import (
 )
 
 // libraryEntrypoints are the rules that answer where nothing replaces them.
-var libraryEntrypoints = bundle.Entrypoints{Check: "postern/check/decision"}
+var libraryEntrypoints = bundle.Entrypoints{
+	Check: "postern/check/decision",
+	Route: "postern/route/decision",
+}
 
 // compiled is the library and a bundle in one compiler, with the bundle's data and one
 // read transaction over it that lasts as long as the policy, since nothing ever writes.
@@ -55,6 +58,25 @@ func compile(ctx context.Context, b *bundle.Bundle, o Options) (*compiled, error
 	}, nil
 }
 
+// CheckTypes compiles the bundle once more with the schemas that its METADATA names, as
+// opa check --schema does. schema.input is there for every bundle. Serving does without:
+// what it finds is a rule that is never true, and not one that cannot be evaluated.
+func CheckTypes(b *bundle.Bundle, builtins []string) error {
+	caps, err := Capabilities(builtins)
+	if err != nil {
+		return err
+	}
+	compiler := ast.NewCompiler().
+		WithCapabilities(caps).
+		WithSchemas(policies.Schemas()).
+		WithUseTypeCheckAnnotations(true).
+		WithEnablePrintStatements(false)
+	if compiler.Compile(Modules(b)); compiler.Failed() {
+		return compiler.Errors
+	}
+	return nil
+}
+
 // libraryName begins the names of the library's modules. No file of a bundle has a NUL in
 // its path, so that none can take the place of one.
 const libraryName = "\x00library/"
@@ -71,26 +93,40 @@ func Modules(b *bundle.Bundle) map[string]*ast.Module {
 	return modules
 }
 
-// reserved refuses a rule of the library that is no entrypoint for checks: most of them
+// reserved refuses a rule of the library that does not decide what own does: most of them
 // are true for much less than a decision is.
-func reserved(path string) error {
-	own := strings.HasPrefix(path, "postern/extend/") || strings.HasPrefix(path, "postern/log/")
-	if path == libraryEntrypoints.Check || own || !strings.HasPrefix(path, "postern/") {
+func reserved(path, own string) error {
+	extends := strings.HasPrefix(path, "postern/extend/") || strings.HasPrefix(path, "postern/log/")
+	if path == own || extends || !strings.HasPrefix(path, "postern/") {
 		return nil
 	}
-	return fmt.Errorf("entrypoint %q: of the library, only %s decides checks", path, libraryEntrypoints.Check)
+	return fmt.Errorf("entrypoint %q: of the library, only %s decides here", path, own)
 }
 
 // chosen prefers the configuration's entrypoint, then the bundle's, then the library's.
 func chosen(config, manifest bundle.Entrypoints) bundle.Entrypoints {
 	return bundle.Entrypoints{
 		Check: cmp.Or(config.Check, manifest.Check, libraryEntrypoints.Check),
+		Route: cmp.Or(config.Route, manifest.Route, libraryEntrypoints.Route),
 	}
 }
 
 // extended reports whether the bundle brings denials of its own.
 func (c *compiled) extended() bool {
 	return len(c.compiler.GetRulesExact(ast.MustParseRef("data.postern.extend.deny"))) > 0
+}
+
+// decider prepares the entrypoint at path, in the place of the library's own.
+func (c *compiled) decider(ctx context.Context, path, own string) (decider, error) {
+	if err := reserved(path, own); err != nil {
+		return decider{}, err
+	}
+	decision, err := c.entrypoint(ctx, path)
+	if err != nil || path == own || !c.extended() {
+		return decider{decision: decision}, err
+	}
+	denials, err := c.entrypoint(ctx, denialsPath)
+	return decider{decision, &denials}, err
 }
 
 // entrypoint prepares the rule at a slash path below data. It must be a rule, and no

@@ -43,15 +43,13 @@ func checkDocument(in Input, q request.Question) (ast.Value, error) {
 	object := in.document()
 	if q.Action != "" {
 		object.Insert(ast.InternedTerm("action"), ast.StringTerm(q.Action))
-	} else {
-		check, reverifies, err := requirementTerm(q.Require)
-		if err != nil {
-			return nil, fmt.Errorf("requirement: %w", err)
+		// Whose action it is stands apart from the session, which most rules then need not
+		// read the user of.
+		if in.Subject != nil {
+			object.Insert(ast.InternedTerm("user_id"), ast.StringTerm(in.Subject.Session.UserID))
 		}
-		object.Insert(ast.InternedTerm("check"), check)
-		if reverifies && in.Subject != nil && in.Subject.factorAge != nil {
-			object.Insert(ast.InternedTerm("factor_age"), in.Subject.factorAge)
-		}
+	} else if err := in.require(object, q.Require); err != nil {
+		return nil, err
 	}
 	for _, part := range []struct {
 		name string
@@ -67,6 +65,19 @@ func checkDocument(in Input, q request.Question) (ast.Value, error) {
 		object.Insert(ast.InternedTerm(part.name), ast.NewTerm(v))
 	}
 	return object, nil
+}
+
+// require adds what is asked for, and what only some of it needs.
+func (in Input) require(object ast.Object, r requirement.Requirement) error {
+	check, reverifies, err := requirementTerm(r)
+	if err != nil {
+		return fmt.Errorf("requirement: %w", err)
+	}
+	object.Insert(ast.InternedTerm("check"), check)
+	if reverifies && in.Subject != nil && in.Subject.factorAge != nil {
+		object.Insert(ast.InternedTerm("factor_age"), in.Subject.factorAge)
+	}
+	return nil
 }
 
 // requirementTerm is {any: [...]}, and whether any term asks for reverification.
@@ -119,7 +130,34 @@ func plainTerm(t *requirement.Term) (term *ast.Term, reverifies bool, err error)
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: %w", part.name, err)
 		}
+		if part.name == "reverification" {
+			v = doubled(v)
+		}
 		object.Insert(ast.InternedTerm(part.name), ast.NewTerm(v))
 	}
 	return ast.NewTerm(object), t.Reverification != nil, nil
+}
+
+// doubled reads the minutes of a reverification as JavaScript would, to a double: policies
+// compare exactly, and would find 10.00000000000000001 to be more than 10.
+func doubled(v ast.Value) ast.Value {
+	object, ok := v.(ast.Object)
+	if !ok {
+		return v
+	}
+	key := ast.InternedTerm("afterMinutes")
+	term := object.Get(key)
+	if term == nil {
+		return v
+	}
+	number, ok := term.Value.(ast.Number)
+	if !ok {
+		return v
+	}
+	f, ok := number.Float64()
+	if !ok {
+		return v
+	}
+	object.Insert(key, ast.NumberTerm(jsonNumber(strconv.FormatFloat(f, 'f', -1, 64))))
+	return object
 }

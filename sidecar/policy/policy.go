@@ -18,6 +18,7 @@ import (
 	"postern/sidecar/decision"
 	"postern/sidecar/model"
 	"postern/sidecar/request"
+	"postern/sidecar/route"
 )
 
 // Options are what the configuration says about policy.
@@ -32,19 +33,26 @@ type Options struct {
 // postern.extend.
 const (
 	effectivePath = "postern/session/effective"
-	denialsPath   = "postern/check/denials"
+	denialsPath   = "postern/extension/denials"
 )
 
 // A Policy is one compiled bundle. It is safe for concurrent use.
 type Policy struct {
 	bound     *Bound
-	check     rego.PreparedEvalQuery
+	check     decider
+	route     decider
 	effective rego.PreparedEvalQuery
-	// denials is asked after a check that another entrypoint than the library's allowed.
-	// It is nil where it has nothing to say.
+	router    *route.Router
+	txn       storage.Transaction
+	revoked   model.Revoked
+}
+
+// A decider is an entrypoint that decides.
+type decider struct {
+	decision rego.PreparedEvalQuery
+	// denials is asked after what another entrypoint than the library's allowed. It is nil
+	// where it has nothing to say.
 	denials *rego.PreparedEvalQuery
-	txn     storage.Transaction
-	revoked model.Revoked
 }
 
 // New compiles the library and the bundle as one, and checks that every entrypoint is a
@@ -62,24 +70,18 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	p = &Policy{bound: bound, txn: compiled.txn}
 	if b.Model != nil {
 		p.revoked = b.Model.Revoked
-	}
-	if err := reserved(compiled.entrypoints.Check); err != nil {
-		return nil, err
-	}
-	if p.check, err = compiled.entrypoint(ctx, compiled.entrypoints.Check); err != nil {
-		return nil, err
-	}
-	if p.effective, err = compiled.entrypoint(ctx, effectivePath); err != nil {
-		return nil, err
-	}
-	if compiled.entrypoints.Check != libraryEntrypoints.Check && compiled.extended() {
-		denials, err := compiled.entrypoint(ctx, denialsPath)
-		if err != nil {
+		if p.router, err = route.New(b.Model.Routes); err != nil {
 			return nil, err
 		}
-		p.denials = &denials
 	}
-	return p, nil
+	if p.check, err = compiled.decider(ctx, compiled.entrypoints.Check, libraryEntrypoints.Check); err != nil {
+		return nil, err
+	}
+	if p.route, err = compiled.decider(ctx, compiled.entrypoints.Route, libraryEntrypoints.Route); err != nil {
+		return nil, err
+	}
+	p.effective, err = compiled.entrypoint(ctx, effectivePath)
+	return p, err
 }
 
 // Check answers one question of POST /v1/check. It never fails: what goes wrong is a
@@ -89,22 +91,29 @@ func (p *Policy) Check(ctx context.Context, in Input, q request.Question) (d dec
 	if err != nil {
 		return decision.Because(decision.RequestMalformed, err.Error()), nil
 	}
-	result, err := p.evaluate(ctx, p.check, document, in.Now)
+	return p.decide(ctx, p.check, document, in.Now)
+}
+
+// decide asks an entrypoint, and postern.extend about what another one than the library's
+// has allowed.
+func (p *Policy) decide(ctx context.Context, by decider, document ast.Value, now time.Time) (decision.Decision, error) {
+	result, err := p.evaluate(ctx, by.decision, document, now)
 	if err != nil {
 		return refusal(err), err
 	}
-	if d, err = decided(result); err != nil {
+	d, err := decided(result)
+	if err != nil {
 		return refusal(err), err
 	}
-	if d.Allow && p.denials != nil {
-		return p.narrowed(ctx, document, in.Now)
+	if d.Allow && by.denials != nil {
+		return p.narrowed(ctx, d, *by.denials, document, now)
 	}
 	return d, nil
 }
 
-// narrowed asks postern.extend about what another entrypoint has allowed.
-func (p *Policy) narrowed(ctx context.Context, document ast.Value, now time.Time) (decision.Decision, error) {
-	result, err := p.evaluate(ctx, *p.denials, document, now)
+// narrowed asks postern.extend about an allow.
+func (p *Policy) narrowed(ctx context.Context, allowed decision.Decision, denials rego.PreparedEvalQuery, document ast.Value, now time.Time) (decision.Decision, error) {
+	result, err := p.evaluate(ctx, denials, document, now)
 	if err != nil {
 		return refusal(err), err
 	}
@@ -113,7 +122,7 @@ func (p *Policy) narrowed(ctx context.Context, document ast.Value, now time.Time
 		return refusal(errShape), errShape
 	}
 	if len(list) == 0 {
-		return decision.Allowed(), nil
+		return allowed, nil
 	}
 	reasons, err := reasonsOf(list)
 	if err != nil {

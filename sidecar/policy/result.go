@@ -8,7 +8,7 @@ import (
 )
 
 // errShape denies with policy_error.
-var errShape = errors.New("the entrypoint's result is neither a boolean nor exactly {allow, reasons}")
+var errShape = errors.New("the entrypoint's result is neither a boolean nor exactly {allow, reasons}, perhaps with an enrollment")
 
 // decided reads the result of an entrypoint: a boolean, or exactly {allow, reasons} with
 // a boolean and a list. An allow that gives reasons against itself is neither. Its
@@ -30,20 +30,46 @@ func decided(result any) (decision.Decision, error) {
 func decidedObject(r map[string]any) (decision.Decision, error) {
 	allow, okAllow := r["allow"].(bool)
 	list, okReasons := r["reasons"].([]any)
-	if len(r) != 2 || !okAllow || !okReasons {
+	enrollment, enrolls, err := enrollmentOf(r)
+	if err != nil {
+		return decision.Decision{}, err
+	}
+	members := 2
+	if enrolls {
+		members++
+	}
+	if len(r) != members || !okAllow || !okReasons {
 		return decision.Decision{}, errShape
 	}
 	if allow && len(list) > 0 {
 		return decision.Decision{}, fmt.Errorf("%w: it allows and gives reasons for a denial", errShape)
 	}
 	if allow {
-		return decision.Allowed(), nil
+		d := decision.Allowed()
+		d.Enrollment = enrollment
+		return d, nil
 	}
 	reasons, err := reasonsOf(list)
 	if err != nil {
 		return decision.Decision{}, err
 	}
 	return decision.Denied(reasons...), nil
+}
+
+// enrollmentOf reads the member enrollment, three texts, where there is one.
+func enrollmentOf(r map[string]any) (*decision.Enrollment, bool, error) {
+	value, stated := r["enrollment"]
+	if !stated {
+		return nil, false, nil
+	}
+	object, _ := value.(map[string]any)
+	organization, ok1 := object["organization"].(string)
+	mode, ok2 := object["mode"].(string)
+	role, ok3 := object["role"].(string)
+	if !ok1 || !ok2 || !ok3 || len(object) != 3 {
+		return nil, true, fmt.Errorf("%w: enrollment is not {organization, mode, role}", errShape)
+	}
+	return &decision.Enrollment{Organization: organization, Mode: mode, Role: role}, true, nil
 }
 
 // reasonsOf reads a list of reasons.
@@ -82,6 +108,7 @@ func reason(item any) decision.Reason {
 		Plan:           text("plan"),
 		Reverification: text("reverification"),
 		Action:         text("action"),
+		Rule:           text("rule"),
 		Fact:           text("fact"),
 		Message:        text("message"),
 	}

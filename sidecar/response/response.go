@@ -62,6 +62,42 @@ func Refusal(ctx *fasthttp.RequestCtx, status int, message string) {
 	write(ctx, status, "", decision.Because(decision.RequestMalformed, message))
 }
 
+// A Deny is how a route refuses a session that may not go on: by another status, or by a
+// redirect. The zero value is the usual 403.
+type Deny struct {
+	Status   int
+	Redirect string
+}
+
+// ForwardAuth answers a proxy that asks at /forward-auth: 200 for an allow, else a status
+// that it hands on to its client, and never a text. What cannot be decided is 403: some
+// proxies take a 5xx for an allow. A route's own deny is for sessions that may not go on,
+// not for those that are missing or for requests that cannot be read.
+func ForwardAuth(ctx *fasthttp.RequestCtx, id string, d decision.Decision, deny Deny) {
+	h := &ctx.Response.Header
+	h.Set(fasthttp.HeaderCacheControl, "no-store")
+	if id != "" {
+		h.Set(HeaderDecisionID, id)
+	}
+	h.SetNoDefaultContentType(true)
+	switch {
+	case d.Allow:
+		ctx.SetStatusCode(fasthttp.StatusOK)
+	case d.Status == fasthttp.StatusUnauthorized:
+		h.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
+		ctx.SetStatusCode(fasthttp.StatusUnauthorized)
+	case d.Status == fasthttp.StatusBadRequest:
+		ctx.SetStatusCode(fasthttp.StatusBadRequest)
+	case d.Status == fasthttp.StatusForbidden && deny.Redirect != "":
+		h.Set(fasthttp.HeaderLocation, deny.Redirect)
+		ctx.SetStatusCode(fasthttp.StatusFound)
+	case d.Status == fasthttp.StatusForbidden && deny.Status != 0:
+		ctx.SetStatusCode(deny.Status)
+	default:
+		ctx.SetStatusCode(fasthttp.StatusForbidden)
+	}
+}
+
 // encoding is how values become JSON. Reasons may hold texts that a policy made of any
 // bytes: one that is no UTF-8 must not cost the caller the decision. The numbers of a
 // session keep their digits, and its members have one order.

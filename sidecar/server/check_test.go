@@ -45,7 +45,11 @@ func TestCheck(t *testing.T) {
 		t.Errorf("nothing asked: %d %s", a.Code, a.Body)
 	}
 	a = s.ask(good, `{"action":"organization.delete","resource":{}}`)
-	if a.Code != 200 || a.Allow || a.codes() != "action_not_allowed" {
+	if a.Code != 200 || a.Allow || a.Status != 403 || a.codes() != "action_not_allowed permission_not_granted" {
+		t.Errorf("action: %d %s", a.Code, a.Body)
+	}
+	a = s.ask(good, `{"action":"organization.create","resource":{"owned":1}}`)
+	if a.Code != 200 || !a.Allow || a.Body != `{"allow":true,"status":200,"reasons":[]}` {
 		t.Errorf("action: %d %s", a.Code, a.Body)
 	}
 }
@@ -387,5 +391,22 @@ func TestDecisionLog(t *testing.T) {
 		if strings.Contains(hidden, good[:40]) {
 			t.Errorf("the %s holds a token", name)
 		}
+	}
+}
+
+// TestCheck_enrollment: an enrollment says how.
+func TestCheck_enrollment(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "model/data.yaml", `
+roles: {member: {}}
+role_sets: {all: {roles: [member], default_role: member}}
+organizations: {org_acme: {domains: {acme.com: automatic_suggestion}}}
+settings: {default_role_set: all}
+`)
+	s := start(t, standard(t, dir))
+	a := s.ask(sign(t, map[string]any{"o": nil}), `{"action":"domain.enroll","resource":{"email":"ada@acme.com","domain":"acme.com","members":1,"pending":0}}`)
+	want := `{"allow":true,"status":200,"reasons":[],"enrollment":{"organization":"org_acme","mode":"automatic_suggestion","role":"member"}}`
+	if a.Code != 200 || a.Body != want {
+		t.Errorf("%d %s, want %s", a.Code, a.Body, want)
 	}
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -97,6 +96,10 @@ type asking struct {
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
 	input    policy.Input
+	// proxied is the request that a proxy asks about, nil where an app asks; pattern is the
+	// route that governs it.
+	proxied *request.Proxied
+	pattern string
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
@@ -116,13 +119,7 @@ func (s *Server) decide(ctx context.Context, a asking, q request.Question) decis
 		return decision.Because(decision.NotReady, "")
 	}
 	d, cause := a.snapshot.policy.Check(ctx, a.input, q)
-	if cause != nil {
-		level := slog.LevelWarn
-		if d.Reasons[0].Code == decision.PolicyUndefined {
-			level = slog.LevelDebug // OPA policies without a default deny so all day
-		}
-		s.log.Log(ctx, level, "policy", "decision", a.id, "reason", d.Reasons[0].Code, "error", cause)
-	}
+	s.complain(&a, d, cause)
 	return d
 }
 
@@ -151,6 +148,9 @@ func (s *Server) record(a asking, item *int, question jsontext.Value, d decision
 		if sub.Session.Org != nil {
 			r.Organization = sub.Session.Org.ID
 		}
+	}
+	if a.proxied != nil {
+		r.Method, r.Host, r.Path, r.Route = a.proxied.Method, a.proxied.Host, a.proxied.Target.Path, a.pattern
 	}
 	if a.snapshot != nil {
 		r.Revision, r.Digest = a.snapshot.bundle.Revision, a.snapshot.bundle.Digest

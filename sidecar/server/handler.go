@@ -15,7 +15,7 @@ import (
 // A door answers one endpoint. It is called with a request that it may keep nothing of.
 type door struct {
 	name   string
-	method string
+	method string // empty for any
 	serve  func(ctx *fasthttp.RequestCtx)
 	// refuse writes a denial for a request that was not looked at: overload, or a panic.
 	refuse func(ctx *fasthttp.RequestCtx, id string, d decision.Decision)
@@ -24,14 +24,16 @@ type door struct {
 // doors are the endpoints of the decision listener by path. Paths are compared as they
 // were sent: no decoding, no dot segments, no case folding.
 func (s *Server) doors() map[string]door {
-	if !s.config.Doors.Check {
-		return map[string]door{}
+	open := map[string]door{}
+	if s.config.Doors.Check {
+		open["/v1/check"] = door{"check", fasthttp.MethodPost, s.check, response.Decision}
+		open["/v1/checks"] = door{"checks", fasthttp.MethodPost, s.checks, response.Decision}
+		open["/v1/session"] = door{"session", fasthttp.MethodGet, s.session, response.NoSession}
 	}
-	return map[string]door{
-		"/v1/check":   {"check", fasthttp.MethodPost, s.check, response.Decision},
-		"/v1/checks":  {"checks", fasthttp.MethodPost, s.checks, response.Decision},
-		"/v1/session": {"session", fasthttp.MethodGet, s.session, response.NoSession},
+	if s.config.Doors.ForwardAuth {
+		open["/forward-auth"] = door{"forward_auth", "", s.forwardAuth, refuseProxy}
 	}
+	return open
 }
 
 // handler is the way of every request on the decision listener.
@@ -54,7 +56,7 @@ func (s *Server) handler() fasthttp.RequestHandler {
 			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")
 			return
 		}
-		if string(ctx.Method()) != d.method {
+		if d.method != "" && string(ctx.Method()) != d.method {
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, d.method)
 			response.Refusal(ctx, fasthttp.StatusMethodNotAllowed, "the method is "+d.method)
 			return

@@ -232,12 +232,12 @@ func descriptors(t testing.TB) int {
 // TestReload_hammer: clients ask while thousands of bundles are swapped. Every answer
 // belongs to exactly one revision, none fails, and memory returns to where it was.
 func TestReload_hammer(t *testing.T) {
-	swaps, pause := 2000, time.Duration(0)
+	swaps, pause := 1000, time.Duration(0)
 	switch {
 	case testing.Short():
 		swaps = 200
 	case raced: // clients that never pause would leave the swaps too little of a processor
-		swaps, pause = 1000, 5*time.Millisecond
+		swaps, pause = 300, 5*time.Millisecond
 	}
 	files := &configMap{t: t, dir: t.TempDir()}
 	files.publish(paired(0))

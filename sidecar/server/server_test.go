@@ -163,7 +163,9 @@ func startAt(t testing.TB, c *config.Config, now func() time.Time) *sidecar {
 	eventually(t, "the listeners are bound", func() bool { return strings.Contains(log.String(), `"msg":"serving"`) })
 	addresses := s.Addresses()
 	up.url, up.admin = "http://"+addresses["http"], "http://"+addresses["admin"]
-	up.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	up.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	if path, ok := strings.CutPrefix(addresses["http"], "unix://"); ok {
 		up.url = "http://postern"
 		up.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

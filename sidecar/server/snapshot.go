@@ -166,6 +166,6 @@ func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
 func (s *Server) policyOptions() policy.Options {
 	return policy.Options{
 		Builtins:    s.config.Policy.Builtins,
-		Entrypoints: bundle.Entrypoints{Check: s.config.Entrypoints.Check},
+		Entrypoints: bundle.Entrypoints{Check: s.config.Entrypoints.Check, Route: s.config.Entrypoints.Route},
 	}
 }

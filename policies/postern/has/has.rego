@@ -3,6 +3,8 @@
 # description: |
 #   Whether the session holds one member of a requirement. With no model this equals
 #   Clerk's has(); the model then narrows it. Everything not held here is denied.
+# schemas:
+#   - input: schema.input
 package postern.has
 
 import data.postern.membership

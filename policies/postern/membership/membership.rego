@@ -1,6 +1,8 @@
 # METADATA
 # title: Membership
 # description: The session's place in its active organization.
+# schemas:
+#   - input: schema.input
 package postern.membership
 
 import data.postern.name
@@ -24,3 +26,9 @@ stands if {
 admitted if not data.model.role_sets
 
 admitted if roleset.holds(role)
+
+# METADATA
+# description: Whether the organization's role set lets a role count at all.
+may_use(_) if not data.model.role_sets
+
+may_use(candidate) if roleset.holds(candidate)

@@ -28,3 +28,14 @@ test_does_not_stand_in_a_suspended_organization if {
 	not membership.stands with input.session as _session
 		with data.model.organizations as {"org_acme": {"suspended": true}}
 }
+
+test_may_use_any_role_without_sets if membership.may_use("org:boss") with input.session as _session
+
+test_may_use_the_roles_of_the_set if {
+	membership.may_use("org:admin") with input.session as _session
+		with data.model.role_sets as _sets
+		with data.model.settings as {"default_role_set": "starter"}
+	not membership.may_use("org:member") with input.session as _session
+		with data.model.role_sets as _sets
+		with data.model.settings as {"default_role_set": "starter"}
+}

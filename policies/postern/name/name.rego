@@ -4,6 +4,8 @@
 #   How names are spelled. Clerk's has() takes "admin" and "org:admin" for the same
 #   role, and "org:reports" for the feature reports of the organization. Sessions of
 #   other issuers compare names whole. The session's profile says which holds.
+# schemas:
+#   - input: schema.input
 package postern.name
 
 # METADATA

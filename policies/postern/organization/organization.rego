@@ -1,6 +1,8 @@
 # METADATA
 # title: The active organization
 # description: Which organization the session acts in, and whether it may act at all.
+# schemas:
+#   - input: schema.input
 package postern.organization
 
 # METADATA

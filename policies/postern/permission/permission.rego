@@ -4,6 +4,8 @@
 #   Where a permission comes from, and what stands in its way. The token grants what it
 #   lists. The model's roles add system permissions (org:sys_*), which tokens never
 #   carry, and the others only where settings.permission_source says roles or both.
+# schemas:
+#   - input: schema.input
 package postern.permission
 
 import data.postern.membership
@@ -83,7 +85,7 @@ gated(permission) if {
 # description: The roles that bring a permission by the model, sorted.
 roles_with(permission) := sort([role |
 	some role, _ in data.model.roles
-	permission in _permissions_of(role)
+	permission in of_role(role)
 ])
 
 # METADATA
@@ -96,10 +98,11 @@ _source := data.model.settings.permission_source
 
 default _of_role := set()
 
-_of_role := _permissions_of(membership.role)
+_of_role := of_role(membership.role)
 
-# A role has its own permissions and those of every role it includes, at any depth.
-_permissions_of(role) := {permission |
+# METADATA
+# description: A role's own permissions and those of every role that it includes, at any depth.
+of_role(role) := {permission |
 	some included in graph.reachable(_includes, {role})
 	some permission in data.model.roles[included].permissions
 }

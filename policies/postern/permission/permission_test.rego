@@ -95,3 +95,24 @@ test_candidates if {
 	permission.candidates == {"org:reports:read", "org:invoices:read", "org:reports:export", "org:sys_memberships:manage"} with input.session as _session
 		with data.model.roles as _roles
 }
+
+test_of_role_knows_includes if {
+	permission.of_role("org:admin") == {"org:sys_memberships:manage", "org:reports:export", "org:invoices:read"} with data.model.roles as _roles
+	permission.of_role("org:member") == {"org:invoices:read"} with data.model.roles as _roles
+}
+
+test_of_role_knows_includes_of_includes if {
+	roles := object.union(_roles, {"org:owner": {"includes": ["org:admin", "org:absent"], "permissions": ["org:sys_profile:delete"]}})
+	permission.of_role("org:owner") == {
+		"org:sys_profile:delete",
+		"org:sys_memberships:manage",
+		"org:reports:export",
+		"org:invoices:read",
+	} with data.model.roles as roles
+}
+
+test_of_role_unheard_of_is_nothing if {
+	permission.of_role("org:boss") == set() with data.model.roles as _roles
+	permission.of_role("org:admin") == set() with data.model as {}
+	permission.of_role("org:admin") == set() with data.model.roles as {"org:admin": {}}
+}

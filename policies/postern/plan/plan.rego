@@ -4,6 +4,8 @@
 #   What the organization's plan lets through. The model and the token may both say
 #   which plan it is and which features it has; where both do, both must allow. The
 #   default plan stands in where neither says anything.
+# schemas:
+#   - input: schema.input
 package postern.plan
 
 import data.postern.organization
@@ -13,6 +15,14 @@ import data.postern.organization
 name := plan if plan := _modelled
 
 else := plan if plan := input.session.plans.org[0]
+
+else := _default
+
+# METADATA
+# description: The plan of any organization. The token speaks only for the active one.
+of(id) := name if id == organization.id
+
+else := plan if plan := data.model.organizations[id].plan
 
 else := _default
 

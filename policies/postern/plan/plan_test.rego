@@ -107,3 +107,24 @@ test_without_organization_the_default_plan_counts if {
 		with data.model.settings as {"default_plan": "pro"}
 	not plan.allows_feature("reports") with input.session as session with data.model.plans as _plans
 }
+
+_of(id, session, model) := name if {
+	name := plan.of(id) with input.session as session with data.model as model
+}
+
+# What the token says of plans is said of the active organization.
+test_of_any_organization if {
+	model := {"organizations": {"org_globex": {"plan": "max"}}, "settings": {"default_plan": "free"}}
+	_of("org_acme", _on(["pro"]), model) == "pro"
+	_of("org_globex", _on(["pro"]), model) == "max"
+	_of("org_hooli", _on(["pro"]), model) == "free"
+	_of("org_globex", object.union(_on(["pro"]), {"org": null}), model) == "max"
+	not _of("org_hooli", _on(["pro"]), {})
+}
+
+test_of_the_active_organization if {
+	model := {"organizations": _acme("max"), "settings": {"default_plan": "free"}}
+	_of("org_acme", _on(["pro"]), model) == "max"
+	_of("org_acme", _session, {"settings": {"default_plan": "free"}}) == "free"
+	not _of("org_acme", _session, {})
+}

@@ -3,6 +3,8 @@
 # description: |
 #   Why a member of a requirement is not held, one reason each, the nearest cause
 #   first. A reason never grants anything: what is held is decided in postern.has.
+# schemas:
+#   - input: schema.input
 package postern.reason
 
 import data.postern.membership
@@ -10,6 +12,7 @@ import data.postern.name
 import data.postern.organization
 import data.postern.permission
 import data.postern.plan
+import data.postern.reverification
 import data.postern.roleset
 
 # METADATA
@@ -18,9 +21,9 @@ why("role", asked) := _role(name.role(asked)) if is_string(asked)
 
 why("permission", asked) := _permission(name.permission(asked)) if is_string(asked)
 
-why("feature", asked) := _feature(name.scoped(asked).id) if is_string(asked)
+why("feature", asked) := _feature(name.scoped(asked)) if is_string(asked)
 
-why("plan", asked) := _plan(name.scoped(asked).id) if is_string(asked)
+why("plan", asked) := _plan(name.scoped(asked)) if is_string(asked)
 
 why("reverification", asked) := _reverification(asked)
 
@@ -48,9 +51,20 @@ else := _gated(asked) if permission.gated(asked)
 
 else := _not_brought(asked)
 
-_feature(asked) := _suspended if organization.suspended
+# What the user alone is asked for has nothing to do with an organization.
+_feature(scoped) := {
+	"code": "feature_required",
+	"feature": scoped.id,
+	"message": sprintf("the user has no feature %s", [scoped.id]),
+} if {
+	scoped.scopes == {"user"}
+}
 
-else := _feature_gated(asked) if {
+else := _suspended if organization.suspended
+
+else := _organization_feature(scoped.id)
+
+_organization_feature(asked) := _feature_gated(asked) if {
 	asked in input.session.features.org
 	not plan.allows_feature(asked)
 }
@@ -69,20 +83,21 @@ else := {
 	"message": sprintf("the session has no feature %s", [asked]),
 }
 
-_plan(asked) := _suspended if organization.suspended
-
-else := _other_plan(asked)
-
-# Roles and permissions need a membership that counts; the others do not.
-_no_standing(member, asked) := {
-	"code": "organization_required",
-	member: asked,
-	"message": sprintf("a %s is held in an organization, and the session has none active", [member]),
+_plan(scoped) := {
+	"code": "plan_required",
+	"plan": scoped.id,
+	"message": sprintf("the user is not on plan %s", [scoped.id]),
 } if {
-	not organization.id
+	scoped.scopes == {"user"}
 }
 
 else := _suspended if organization.suspended
+
+else := _other_plan(scoped.id)
+
+# METADATA
+# description: Why the membership counts for nothing, where there is an active organization.
+no_standing := _suspended if organization.suspended
 
 else := {
 	"code": "role_not_in_role_set",
@@ -104,7 +119,20 @@ else := {
 	"code": "role_not_in_role_set",
 	"organization": organization.id,
 	"message": sprintf("%s has no role set that holds the session's role", [organization.id]),
+} if {
+	organization.id
 }
+
+# Roles and permissions need a membership that counts; the others do not.
+_no_standing(member, asked) := {
+	"code": "organization_required",
+	member: asked,
+	"message": sprintf("a %s is held in an organization, and the session has none active", [member]),
+} if {
+	not organization.id
+}
+
+else := no_standing
 
 _suspended := {
 	"code": "organization_suspended",
@@ -115,7 +143,7 @@ _suspended := {
 _other_role(asked) := {
 	"code": "role_required",
 	"role": asked,
-	"message": sprintf("the session's role in %s is %s, not %s", [organization.id, membership.role, asked]),
+	"message": sprintf("the session's role in %s is %s, not %s%s", [organization.id, membership.role, asked, _given(asked)]),
 } if {
 	membership.role
 }
@@ -126,6 +154,18 @@ else := {
 	"message": sprintf("the session states no role in %s", [organization.id]),
 }
 
+# Whether the organization could give the role at all.
+_given(role) := sprintf("; role set %s holds it", [roleset.name]) if roleset.holds(role)
+
+else := sprintf("; role set %s does not hold it, %s", [
+	roleset.name,
+	_listed("role sets with it", roleset.with_role(role)),
+]) if {
+	data.model.role_sets
+}
+
+else := ""
+
 _gated(asked) := object.union(_missing_feature(permission.feature(asked)), {
 	"code": "permission_gated_by_feature",
 	"permission": asked,
@@ -134,12 +174,7 @@ _gated(asked) := object.union(_missing_feature(permission.feature(asked)), {
 _not_brought(asked) := {
 	"code": "permission_not_granted",
 	"permission": asked,
-	"message": sprintf("%s in %s does not bring %s; %s", [
-		membership.role,
-		organization.id,
-		asked,
-		_listed("roles with it", permission.roles_with(asked)),
-	]),
+	"message": sprintf("%s in %s does not bring %s; %s", [membership.role, organization.id, asked, _roles_with(asked)]),
 } if {
 	permission.by_role(asked)
 	membership.role
@@ -148,7 +183,44 @@ _not_brought(asked) := {
 else := {
 	"code": "permission_not_granted",
 	"permission": asked,
+	"message": sprintf("%s is granted by the roles of the model, which has none: tokens never carry it", [asked]),
+} if {
+	permission.system(asked)
+	not data.model.roles
+}
+
+else := {
+	"code": "permission_not_granted",
+	"permission": asked,
+	"message": sprintf("the session in %s does not list %s; %s", [organization.id, asked, _roles_with(asked)]),
+} if {
+	data.model.roles
+}
+
+else := {
+	"code": "permission_not_granted",
+	"permission": asked,
 	"message": sprintf("the session in %s does not list %s", [organization.id, asked]),
+}
+
+# The roles that bring a permission, first of all those that the organization may use.
+_roles_with(asked) := _listed("roles with it", usable) if {
+	usable := [role | some role in permission.roles_with(asked); membership.may_use(role)]
+	count(usable) > 0
+}
+
+else := sprintf("no role of role set %s has it, but %s", [
+	roleset.name,
+	_listed("role sets with roles that have it", sort([set | some set in _sets_with(asked)])),
+]) if {
+	count(permission.roles_with(asked)) > 0
+}
+
+else := "roles with it: none in the model"
+
+_sets_with(asked) := {set |
+	some role in permission.roles_with(asked)
+	some set in roleset.with_role(role)
 }
 
 _feature_gated(asked) := object.union(_missing_feature(asked), {"code": "feature_required"})
@@ -187,7 +259,7 @@ else := {
 _reverification(asked) := {
 	"code": "reverification_required",
 	"reverification": asked,
-	"message": sprintf("the session's factors must be verified again to meet %s", [asked]),
+	"message": sprintf("the session's factors must be verified again to meet %s%s", [asked, _meaning(asked)]),
 } if {
 	is_string(asked)
 }
@@ -207,6 +279,12 @@ else := {
 	"code": "reverification_required",
 	"message": "a reverification is asked for by a preset's name, or by level and afterMinutes",
 }
+
+_meaning(asked) := sprintf(" (%s within %v minutes)", [preset.level, preset.afterMinutes]) if {
+	preset := reverification.preset(asked)
+}
+
+else := ", which is no preset"
 
 # Which plan it is that lacks a feature, or that the token's own list does.
 _missing_feature(feature) := {

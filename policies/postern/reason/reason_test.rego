@@ -81,8 +81,19 @@ test_another_role if {
 	_why("role", "admin", _session, _model) == {
 		"code": "role_required",
 		"role": "org:admin",
-		"message": "the session's role in org_acme is org:member, not org:admin",
+		"message": "the session's role in org_acme is org:member, not org:admin; role set starter does not hold it, role sets with it: growth",
 	}
+}
+
+test_another_role_that_could_be_given if {
+	grown := json.patch(_model, [{"op": "replace", "path": "/organizations/org_acme/role_set", "value": "growth"}])
+	reason := _why("role", "admin", _session, grown)
+	reason.message == "the session's role in org_acme is org:member, not org:admin; role set growth holds it"
+}
+
+test_another_role_without_sets if {
+	reason := _why("role", "admin", _session, {})
+	reason.message == "the session's role in org_acme is org:member, not org:admin"
 }
 
 test_no_role if {
@@ -126,15 +137,40 @@ test_permission_of_other_roles if {
 	_why("permission", "org:reports:export", _session, by_roles) == {
 		"code": "permission_not_granted",
 		"permission": "org:reports:export",
-		"message": "org:member in org_acme does not bring org:reports:export; roles with it: org:admin",
+		"message": "org:member in org_acme does not bring org:reports:export; no role of role set starter has it, but role sets with roles that have it: growth",
 	}
+}
+
+test_permission_of_other_roles_of_the_set if {
+	grown := object.union(_pro, {
+		"settings": {"permission_source": "roles"},
+		"organizations": {"org_acme": {"role_set": "growth"}},
+	})
+	reason := _why("permission", "org:reports:export", _session, grown)
+	reason.message == "org:member in org_acme does not bring org:reports:export; roles with it: org:admin"
+}
+
+test_permission_of_no_role if {
+	reason := _why("permission", "org:a:b", _session, {"roles": {}})
+	reason.message == "the session in org_acme does not list org:a:b; roles with it: none in the model"
+}
+
+test_system_permission_without_roles if {
+	reason := _why("permission", "org:sys_billing:read", _session, {})
+	reason.code == "permission_not_granted"
+	reason.message == "org:sys_billing:read is granted by the roles of the model, which has none: tokens never carry it"
+}
+
+test_permission_without_roles if {
+	reason := _why("permission", "org:a:b", _session, {})
+	reason.message == "the session in org_acme does not list org:a:b"
 }
 
 test_permission_that_the_token_must_list if {
 	_why("permission", "org:reports:export", _session, _pro) == {
 		"code": "permission_not_granted",
 		"permission": "org:reports:export",
-		"message": "the session in org_acme does not list org:reports:export",
+		"message": "the session in org_acme does not list org:reports:export; no role of role set starter has it, but role sets with roles that have it: growth",
 	}
 }
 
@@ -226,12 +262,31 @@ test_reverification if {
 	_why("reverification", "strict", _session, {}) == {
 		"code": "reverification_required",
 		"reverification": "strict",
-		"message": "the session's factors must be verified again to meet strict",
+		"message": "the session's factors must be verified again to meet strict (second_factor within 10 minutes)",
 	}
+	_why("reverification", "x", _session, {}).message == "the session's factors must be verified again to meet x, which is no preset"
 	_why("reverification", {"level": "first_factor", "afterMinutes": 5}, _session, {}) == {
 		"code": "reverification_required",
 		"reverification": "first_factor",
 		"message": "the session's factors must be verified again: first_factor within 5 minutes",
 	}
 	_why("reverification", 5, _session, {}).code == "reverification_required"
+}
+
+test_feature_of_the_user if {
+	gone := {"organizations": {"org_acme": {"suspended": true}}}
+	_why("feature", "user:sso", _session, gone) == {
+		"code": "feature_required",
+		"feature": "sso",
+		"message": "the user has no feature sso",
+	}
+}
+
+test_plan_of_the_user if {
+	gone := {"organizations": {"org_acme": {"suspended": true}}}
+	_why("plan", "u:gold", _session, gone) == {
+		"code": "plan_required",
+		"plan": "gold",
+		"message": "the user is not on plan gold",
+	}
 }

@@ -4,6 +4,8 @@
 #   Whether the factors of the session were verified recently enough, by Clerk's rules.
 #   input.factor_age is the age in minutes of the first and the second factor, -1 for
 #   one that is absent or was never verified, as of the token's minting.
+# schemas:
+#   - input: schema.input
 package postern.reverification
 
 # METADATA
@@ -20,7 +22,11 @@ _presets := {
 	"lax": {"level": "second_factor", "afterMinutes": 1440},
 }
 
-_wanted(asked) := _presets[asked]
+# METADATA
+# description: The level and the minutes that a preset's name stands for.
+preset(name) := _presets[name]
+
+_wanted(asked) := preset(asked)
 
 _wanted(asked) := asked if {
 	is_object(asked)

@@ -10,15 +10,42 @@ import data.postern.plan
 
 # METADATA
 # description: The name of the organization's role set.
-name := set if set := data.model.organizations[organization.id].role_set
+name := of(organization.id)
 
-else := set if set := data.model.plans[plan.name].role_set
+# METADATA
+# description: The name of any organization's role set, as far as the model says.
+of(id) := set if set := data.model.organizations[id].role_set
+
+else := set if set := data.model.plans[plan.of(id)].role_set
 
 else := data.model.settings.default_role_set
 
 # METADATA
 # description: Whether the organization's role set holds a role.
 holds(role) if role in data.model.role_sets[name].roles
+
+# METADATA
+# description: |
+#   Whether an organization may give a role to a member: it is in its role set or, where
+#   the model has no role sets, one of the model's roles.
+assignable(id, role) if role in data.model.role_sets[of(id)].roles
+
+assignable(_, role) if {
+	not data.model.role_sets
+	data.model.roles[role]
+}
+
+# METADATA
+# description: Why an organization cannot give a role, and what would have to change.
+unassignable(id, role) := sprintf("role set %s does not hold it; role sets with it: %s", [of(id), concat(", ", with_role(role))]) if {
+	count(with_role(role)) > 0
+}
+
+else := "no role set of the model holds it"
+
+# METADATA
+# description: The role that new members of an organization get.
+default_role(id) := data.model.role_sets[of(id)].default_role
 
 # METADATA
 # description: The names of the role sets that hold a role, sorted.

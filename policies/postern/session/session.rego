@@ -2,6 +2,8 @@
 # title: The session
 # description: |
 #   Who is asking, and what the session amounts to once the model has narrowed it.
+# schemas:
+#   - input: schema.input
 package postern.session
 
 import data.postern.has

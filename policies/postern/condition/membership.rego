@@ -1,0 +1,237 @@
+package postern.condition
+
+import data.postern.fact
+import data.postern.has
+import data.postern.membership
+import data.postern.name
+import data.postern.organization
+import data.postern.permission
+import data.postern.plan
+import data.postern.reason
+import data.postern.roleset
+
+# METADATA
+# description: The conditions that hold.
+met contains "memberships_manage" if has.holds("permission", _manage)
+
+# METADATA
+# description: The member may manage memberships.
+why["memberships_manage"] := reason.why("permission", _manage)
+
+_manage := "org:sys_memberships:manage"
+
+met contains "self" if _self
+
+_self if input.resource.user_id == input.user_id
+
+# METADATA
+# description: It is about the user who asks.
+why["self"] := {
+	"code": "action_not_allowed",
+	"message": "one leaves for oneself; membership.remove is for others",
+}
+
+met contains "self_or_memberships_manage" if _self
+
+met contains "self_or_memberships_manage" if has.holds("permission", _manage)
+
+# METADATA
+# description: It is about the user who asks, or the member may manage memberships.
+why["self_or_memberships_manage"] := reason.why("permission", _manage)
+
+# Every role that the action names must be one that the organization may use.
+met contains "role_assignable" if {
+	count(_roles_named) > 0
+	every role in _roles_named { roleset.assignable(_target, role) }
+}
+
+_unassignable := {role |
+	some role in _roles_named
+	not roleset.assignable(_target, role)
+}
+
+# METADATA
+# description: The role set of the organization holds every role that is named.
+why["role_assignable"] := {
+	"code": "role_not_in_role_set",
+	"organization": _target,
+	"role": role,
+	"message": sprintf("%s in %s cannot be given: %s", [role, _target, roleset.unassignable(_target, role)]),
+} if {
+	role := min(_unassignable)
+}
+
+# What an action does not ask for is not read: it would be nobody's role.
+_roles_named contains name.role(input.resource.role) if {
+	not _changes_role
+	is_string(input.resource.role)
+}
+
+_roles_named contains name.role(input.resource.from) if {
+	_changes_role
+	is_string(input.resource.from)
+}
+
+_roles_named contains name.role(input.resource.to) if {
+	_changes_role
+	is_string(input.resource.to)
+}
+
+_changes_role if input.action == "membership.update_role"
+
+# Some roles are given and taken only by certain others.
+met contains "role_managed" if count(_reserved) == 0
+
+met contains "self_or_role_managed" if _self
+
+met contains "self_or_role_managed" if count(_reserved) == 0
+
+_reserved := {role |
+	some role in _roles_named
+	not _manages(role)
+}
+
+_manages(role) if {
+	not _owner(role)
+	not data.model.roles[role].managed_by
+}
+
+_manages(role) if {
+	not _owner(role)
+	membership.role in data.model.roles[role].managed_by
+}
+
+_manages(role) if {
+	_owner(role)
+	membership.role == role
+}
+
+_owner(role) if role == data.model.settings.owner_role
+
+# METADATA
+# description: The member may give and take every role that is named.
+why["role_managed"] := _reserved_role
+
+# METADATA
+# description: It is about the user who asks, or the member may take the role.
+why["self_or_role_managed"] := _reserved_role
+
+_reserved_role := {
+	"code": "role_required",
+	"role": role,
+	"message": sprintf("%s is given and taken by %s alone", [role, concat(", ", _managers(role))]),
+} if {
+	role := min(_reserved)
+}
+
+_managers(role) := [role] if _owner(role)
+
+else := data.model.roles[role].managed_by
+
+met contains "not_owner" if not _owner(name.role(input.resource.role))
+
+# METADATA
+# description: It is not the owner who goes.
+why["not_owner"] := {
+	"code": "action_not_allowed",
+	"role": data.model.settings.owner_role,
+	"message": "the owner cannot go; somebody else must become the owner first",
+}
+
+# Somebody must stay who holds the minimum permissions. What the model does not know of a
+# role is taken for the worse.
+met contains "minimum_holders" if input.resource.holders > 1
+
+met contains "minimum_holders" if count(_minimum) == 0
+
+met contains "minimum_holders" if _lacks_minimum(name.role(_role_before))
+
+met contains "minimum_holders" if {
+	_changes_role
+	_has_minimum(name.role(input.resource.to))
+}
+
+_role_before := input.resource.from if _changes_role
+
+else := input.resource.role
+
+_lacks_minimum(role) if {
+	data.model.roles[role]
+	some needed in _minimum
+	not needed in permission.of_role(role)
+}
+
+_has_minimum(role) if {
+	data.model.roles[role]
+	every needed in _minimum { needed in permission.of_role(role) }
+}
+
+default _minimum := [
+	"org:sys_memberships:manage",
+	"org:sys_memberships:read",
+	"org:sys_profile:delete",
+]
+
+_minimum := data.model.settings.minimum_permissions
+
+# METADATA
+# description: Somebody stays who holds the minimum permissions.
+why["minimum_holders"] := {
+	"code": "action_not_allowed",
+	"message": sprintf("nobody else in %s holds %s; somebody must", [organization.id, concat(", ", _minimum)]),
+}
+
+met contains "not_last_organization" if not _self
+
+met contains "not_last_organization" if not _personal_accounts_off
+
+met contains "not_last_organization" if {
+	"organizations" in fact.stated
+	input.resource.organizations > 1
+}
+
+# METADATA
+# description: The user stays in an organization, or personal accounts are on.
+why["not_last_organization"] := {
+	"code": "organization_required",
+	"message": "personal accounts are off, and this is the user's last organization",
+} if {
+	"organizations" in fact.stated
+}
+
+# Only who removes himself needs this fact, so membership.remove does not always ask for it.
+why["not_last_organization"] := unstated if some unstated in fact.missing({"organizations"})
+
+met contains "membership_limit" if _room(input.resource.members + input.resource.pending, _membership_limit)
+
+_membership_limit := limit if limit := data.model.organizations[_target].membership_limit
+
+else := limit if limit := data.model.plans[plan.of(_target)].membership_limit
+
+else := limit if limit := data.model.settings.membership_limit
+
+else := 0
+
+# METADATA
+# description: Members and pending invitations are fewer than are allowed.
+why["membership_limit"] := {
+	"code": "action_not_allowed",
+	"organization": _target,
+	"message": sprintf("%s has %v members and %v pending invitations of the %v that are allowed; %s", [
+		_target,
+		input.resource.members,
+		input.resource.pending,
+		_membership_limit,
+		_roomier,
+	]),
+}
+
+_roomier := sprintf("plans with more: %s", [concat(", ", more)]) if {
+	more := sort([candidate |
+		some candidate, definition in data.model.plans
+		_room(input.resource.members + input.resource.pending, definition.membership_limit)
+	])
+	count(more) > 0
+}
+
+else := "no plan has more"
