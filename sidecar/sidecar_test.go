@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"bundle":      {"model"},
 	"route":       {"request", "model"},
 	"policy":      {"request", "requirement", "session", "bundle", "model", "route"},
+	"matrix":      {"request", "session", "bundle", "model", "policy"},
 	"response":    {},
 	"watch":       {},
 	"audit":       {},
@@ -47,7 +48,7 @@ var only = map[string][]string{
 	"github.com/open-policy-agent/opa":    {"bundle", "policy"},
 	"github.com/maypok86/otter":           {"token", "policy"},
 	"github.com/prometheus/client_golang": {"server"},
-	"go.yaml.in/yaml":                     {"bundle", "config"},
+	"go.yaml.in/yaml":                     {"bundle", "config", "matrix"},
 	"net/http":                            {"token", "server", "route"},
 }
 

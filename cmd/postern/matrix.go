@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/matrix"
+	"postern/sidecar/phrase"
+	"postern/sidecar/policy"
+	"postern/sidecar/session"
+)
+
+// deciding are the flags of the commands that decide every cell of a matrix.
+type deciding struct {
+	builtins []string
+	check    string
+	claims   string
+	deadline time.Duration
+}
+
+func (o *deciding) register(cmd *cobra.Command) {
+	builtinsFlag(cmd, &o.builtins)
+	f := cmd.Flags()
+	f.StringVar(&o.check, "entrypoint", "", "The rule that decides in place of the bundle's, as entrypoints.check.")
+	f.StringVar(&o.claims, "claims", "clerk", "Whose sessions to ask with, as issuers[].claims: clerk, or oidc to compare names whole.")
+	f.DurationVar(&o.deadline, "deadline", matrix.Deadline, "The time that one decision may take.")
+}
+
+// options are what the flags say. The time is the same for all that one command builds.
+func (o *deciding) options() (matrix.Options, error) {
+	profiles := map[string]session.Profile{"clerk": session.ProfileClerk, "oidc": session.ProfilePlain}
+	profile, ok := profiles[o.claims]
+	switch {
+	case !ok:
+		return matrix.Options{}, fmt.Errorf("--claims: %s is neither clerk nor oidc%s", phrase.Quote(o.claims), phrase.DidYouMean(phrase.Suggest(o.claims, []string{"clerk", "oidc"})))
+	case o.deadline <= 0:
+		return matrix.Options{}, fmt.Errorf("--deadline: %v is no time to decide in", o.deadline)
+	}
+	return matrix.Options{
+		Policy:   policy.Options{Builtins: o.builtins, Entrypoints: bundle.Entrypoints{Check: o.check}},
+		Profile:  profile,
+		Deadline: o.deadline,
+		Now:      time.Now(),
+	}, nil
+}
+
+// A format is one way to write a value of type T.
+type format[T any] struct {
+	name  string
+	write func(T, io.Writer) error
+}
+
+// byName finds a format.
+func byName[T any](formats []format[T], name string) (format[T], error) {
+	var names []string
+	for _, f := range formats {
+		if f.name == name {
+			return f, nil
+		}
+		names = append(names, f.name)
+	}
+	return format[T]{}, fmt.Errorf("--format: %s is none of %s%s", phrase.Quote(name), strings.Join(names, ", "), phrase.DidYouMean(phrase.Suggest(name, names)))
+}
+
+var matrixFormats = []format[*matrix.Matrix]{
+	{"table", (*matrix.Matrix).WriteTable},
+	{"markdown", (*matrix.Matrix).WriteMarkdown},
+	{"csv", (*matrix.Matrix).WriteCSV},
+	{"json", (*matrix.Matrix).WriteJSON},
+	{"html", (*matrix.Matrix).WriteHTML},
+}
+
+// matrixOptions are the flags of matrix.
+type matrixOptions struct {
+	deciding
+	format   string
+	roleSets []string
+	plans    []string
+	output   string
+}
+
+func matrixCommand() *cobra.Command {
+	var o matrixOptions
+	cmd := &cobra.Command{
+		Use:   "matrix BUNDLE...",
+		Short: "Show what every role may do",
+		Long: `Matrix asks the bundle's policy, as serve runs it, for every permission as a member with
+every role, in an organization of every role set and plan, and prints the answers. The
+session is one that Clerk would mint for such a member: it states the plan, its features,
+and the permissions of the role that the plan has the features for. It states no metadata
+and no other claims.
+
+With --format json it prints {revision, digest, tables, names}. A table is {role_set, plan,
+roles, permissions, cells}, and a cell {role_set, plan, role, permission, allow, reasons}. A
+model without role sets or plans has one of them, named "". In csv, a cell that a
+spreadsheet would take for a formula begins with '.
+
+It exits with 2 where the policy gives no decision for a cell, and then prints no matrix.`,
+		Example: `  postern matrix bundles/demo
+  postern matrix bundles/demo --role-set growth --plan pro --format html --output matrix.html`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return printMatrix(cmd.Context(), cmd.OutOrStdout(), args, &o)
+		},
+	}
+	o.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.format, "format", "table", "How to print it: table, markdown, csv, json or html.")
+	f.StringArrayVar(&o.roleSets, "role-set", nil, "A role set to show, instead of all; repeatable.")
+	f.StringArrayVar(&o.plans, "plan", nil, "A plan to show, instead of all; repeatable.")
+	f.StringVarP(&o.output, "output", "o", "-", "The file to write, or - for standard output.")
+	return cmd
+}
+
+func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrixOptions) error {
+	f, err := byName(matrixFormats, o.format)
+	if err != nil {
+		return err
+	}
+	options, err := o.options()
+	if err != nil {
+		return err
+	}
+	options.RoleSets, options.Plans = slices.Clone(o.roleSets), slices.Clone(o.plans)
+	m, err := loadMatrix(ctx, options, sources...)
+	if err != nil {
+		return err
+	}
+	return writeTo(out, o.output, func(w io.Writer) error { return f.write(m, w) })
+}
+
+// loadMatrix builds the matrix of the bundle in some sources.
+func loadMatrix(ctx context.Context, o matrix.Options, sources ...string) (*matrix.Matrix, error) {
+	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+	if err != nil {
+		return nil, err
+	}
+	m, err := matrix.Build(ctx, b, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.Join(sources, ", "), err)
+	}
+	return m, nil
+}
+
+// writeTo writes a file, or out for -. A file is only touched once all of its text is there.
+func writeTo(out io.Writer, path string, write func(io.Writer) error) error {
+	var text bytes.Buffer
+	if err := write(&text); err != nil {
+		return err
+	}
+	if path == "-" {
+		_, err := out.Write(text.Bytes())
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o644)
+}
