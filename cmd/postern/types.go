@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/typegen"
+)
+
+// typesOptions are the flags of types.
+type typesOptions struct {
+	language string
+	name     string
+	output   string
+}
+
+func typesCommand() *cobra.Command {
+	var o typesOptions
+	cmd := &cobra.Command{
+		Use:   "types BUNDLE...",
+		Short: "Write a bundle's names as TypeScript or Go",
+		Long: `Types writes the roles, permissions, features, plans and role sets of the bundle's model as
+source code, so that a misspelt one does not compile.
+
+In TypeScript (ts) it is a module that also declares ClerkAuthorization: has() and its like
+then take the model's roles and permissions and no others. Put it where tsc finds it, in a
+.ts file, since it has values. In Go (go) it is a package of constants.
+
+System permissions are a type of their own: session tokens never carry one.`,
+		Example: `  postern types bundles/demo --output src/authorization.ts
+  postern types bundles/demo --lang go --package authz --output authz/authz.go`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return types(cmd.Context(), cmd.OutOrStdout(), args, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.language, "lang", "ts", "The language: ts or go.")
+	cmd.Flags().StringVar(&o.name, "package", "authz", "The name of the Go package.")
+	cmd.Flags().StringVar(&o.output, "output", "", "The file to write, replaced if it is there; standard output by default.")
+	return cmd
+}
+
+func types(ctx context.Context, out io.Writer, sources []string, o typesOptions) error {
+	if o.language == "ts" && strings.HasSuffix(o.output, ".d.ts") {
+		return errors.New("--output: a .d.ts file cannot hold values; name it .ts")
+	}
+	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+	if err != nil {
+		return err
+	}
+	if b.Model == nil {
+		return fmt.Errorf("%s: no model, so there are no names", strings.Join(sources, ", "))
+	}
+	var source []byte
+	switch o.language {
+	case "ts":
+		source = typegen.TypeScript(b.Model)
+	case "go":
+		if source, err = typegen.Go(b.Model, o.name); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("--lang: %q is neither ts nor go", o.language)
+	}
+	if o.output == "" {
+		_, err = out.Write(source)
+		return err
+	}
+	return os.WriteFile(o.output, source, 0o644)
+}
