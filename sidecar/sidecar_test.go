@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"route":       {"request", "model"},
 	"policy":      {"request", "requirement", "session", "bundle", "model", "route"},
 	"matrix":      {"request", "session", "bundle", "model", "policy"},
+	"doctor":      {"requirement", "token", "session"},
 	"typegen":     {"model"},
 	"response":    {},
 	"watch":       {},

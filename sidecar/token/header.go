@@ -60,13 +60,26 @@ func (h header) intact() error {
 }
 
 // accepted refuses a header whose algorithm is not in the issuer's list, or that does not
-// say it is a session token. typ is compared exactly: RFC 7515 section 4.1.9 lets media
-// types ignore case, but RFC 7519 section 5.1 recommends this spelling, and no issuer of
-// session tokens writes another.
+// say it is a session token.
 func (h header) accepted(algorithms []string) error {
+	if err := h.signedBy(algorithms); err != nil {
+		return err
+	}
+	return h.ofSession()
+}
+
+// signedBy refuses an algorithm that is not listed.
+func (h header) signedBy(algorithms []string) error {
 	if !h.alg.ok || !slices.Contains(algorithms, h.alg.value) {
 		return refuse(decision.TokenAlgorithm, "alg %s is not accepted from this issuer", phrase.Quote(h.alg.value))
 	}
+	return nil
+}
+
+// ofSession refuses a header that does not say it is a session token's. typ is compared
+// exactly: RFC 7515 section 4.1.9 lets media types ignore case, but RFC 7519 section 5.1
+// recommends this spelling, and no issuer of session tokens writes another.
+func (h header) ofSession() error {
 	if h.typ.present && (!h.typ.ok || h.typ.value != "JWT") {
 		return refuse(decision.TokenType, "typ %s is not JWT", phrase.Quote(h.typ.value))
 	}

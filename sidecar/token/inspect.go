@@ -2,8 +2,12 @@ package token
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/decision"
 )
 
 // An Inspection is what a token says about itself. Nobody vouches for any of it.
@@ -16,6 +20,9 @@ type Inspection struct {
 	Algorithm, Type, Category, KeyID, Issuer string
 	// Size is the length of the token, SignatureSize that of the decoded signature, in bytes.
 	Size, SignatureSize int
+
+	header  header
+	payload payload
 }
 
 // Inspect takes raw apart without verifying anything, for diagnostics. The error says in
@@ -34,11 +41,38 @@ func Inspect(raw string) (Inspection, error) {
 		KeyID:         c.header.kid.value,
 		Size:          c.size,
 		SignatureSize: len(c.signature),
+		header:        c.header,
 	}
 	p, err := parsePayload(c.payload)
 	if err != nil {
 		return in, fmt.Errorf("payload: %w", err)
 	}
-	in.Payload, in.Issuer = c.payload, p.iss.value
+	in.Payload, in.Issuer, in.payload = c.payload, p.iss.value, p
 	return in, c.header.intact()
+}
+
+// Objections are what a verifier would hold against the token whoever signed it, each an
+// [*Error]: its header under these algorithms (none: RS256 alone), its user, and its times
+// at now. They are complete only where [Inspect] had no error; a verifier stops at the
+// first.
+func (in Inspection) Objections(algorithms []string, skew time.Duration, now time.Time) []error {
+	if len(algorithms) == 0 {
+		algorithms = []string{"RS256"}
+	}
+	var all []error
+	if in.Header != nil {
+		all = append(all, in.header.signedBy(algorithms), in.header.ofSession())
+	}
+	if in.Payload != nil {
+		if in.payload.sub.value == "" {
+			all = append(all, refuse(decision.TokenClaims, "sub is not a non-empty string"))
+		}
+		var c Claims
+		err := in.payload.dates(&c)
+		if err == nil {
+			err = c.current(skew, now)
+		}
+		all = append(all, err)
+	}
+	return slices.DeleteFunc(all, func(err error) bool { return err == nil })
 }

@@ -3,6 +3,9 @@ package token
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"postern/sidecar/decision"
 )
 
 func TestInspect(t *testing.T) {
@@ -45,4 +48,32 @@ func TestInspect_errors(t *testing.T) {
 	f(good+"."+encode(`[]`)+".AAAA", "payload: not one JSON object", true)
 	f(encode(`{"crit":["x"]}`)+"."+encode(goodClaims)+".AAAA", "extension crit", true)
 	f(strings.Repeat("a", maxMaxBytes+1), "limit", false)
+}
+
+func TestInspection_Objections(t *testing.T) {
+	f := func(header, claims string, at int64, want ...decision.Code) {
+		t.Helper()
+		in, _ := Inspect(encode(header) + "." + encode(claims) + ".AAAA")
+		got := in.Objections(nil, 5*time.Second, time.Unix(at, 0))
+		if len(got) != len(want) {
+			t.Fatalf("Objections of %s.%s = %v, want %v", header, claims, got, want)
+		}
+		for i := range want {
+			if CodeOf(got[i]) != want[i] {
+				t.Fatalf("Objections of %s.%s = %v, want %v", header, claims, got, want)
+			}
+		}
+	}
+	const good = `{"alg":"RS256","kid":"k"}`
+	f(good, `{"sub":"u","nbf":1000,"exp":2000}`, 1500)
+	f(good, `{"sub":"u","nbf":1000,"exp":2000}`, 2004)
+	f(good, `{"sub":"u","nbf":1000,"exp":2000}`, 2005, decision.TokenExpired)
+	f(good, `{"sub":"u","nbf":1000,"exp":2000}`, 995)
+	f(good, `{"sub":"u","nbf":1000,"exp":2000}`, 994, decision.TokenNotYetValid)
+	f(good, `{"exp":"2000"}`, 1500, decision.TokenClaims, decision.TokenClaims)
+	f(`{"alg":"none"}`, `{"sub":"u"}`, 1500, decision.TokenAlgorithm, decision.TokenClaims)
+	f(`{"alg":"RS256","cat":"x"}`, `[]`, 1500, decision.TokenType)
+	if got := (Inspection{}).Objections(nil, 0, time.Unix(0, 0)); len(got) != 0 {
+		t.Fatalf("Objections of nothing = %v", got)
+	}
 }

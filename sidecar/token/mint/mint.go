@@ -3,6 +3,7 @@
 package mint
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,9 +12,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
+
+	"postern/sidecar/phrase"
 )
+
+// minBits is the size of a new RSA key, and the least that one may have.
+const minBits = 2048
 
 // A Key signs tokens with RS256 (RFC 7518 section 3.3).
 type Key struct {
@@ -23,11 +30,55 @@ type Key struct {
 
 // NewKey makes an RSA key of 2048 bits with the given kid.
 func NewKey(kid string) (*Key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := rsa.GenerateKey(rand.Reader, minBits)
 	if err != nil {
 		return nil, fmt.Errorf("make an RSA key: %w", err)
 	}
 	return &Key{ID: kid, private: private}, nil
+}
+
+// ParseKey reads the one RSA private key in PEM: PKCS #8 (PRIVATE KEY) or PKCS #1 (RSA
+// PRIVATE KEY), not encrypted, of 2048 bits or more.
+func ParseKey(kid string, data []byte) (*Key, error) {
+	block, rest := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("more than one PEM block")
+	}
+	var parsed any
+	var err error
+	switch {
+	case len(block.Headers) > 0 || block.Type == "ENCRYPTED PRIVATE KEY":
+		return nil, errors.New("the key is encrypted")
+	case block.Type == "PRIVATE KEY":
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case block.Type == "RSA PRIVATE KEY":
+		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	default:
+		return nil, fmt.Errorf("a %s block, not a private key", phrase.Quote(block.Type))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the private key: %w", err)
+	}
+	private, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("not an RSA key")
+	}
+	if bits := private.N.BitLen(); bits < minBits {
+		return nil, fmt.Errorf("an RSA key of %d bits, want %d", bits, minBits)
+	}
+	return &Key{ID: kid, private: private}, nil
+}
+
+// PrivatePEM is the private half as a PKCS #8 block, for [ParseKey]. It is a secret.
+func (k *Key) PrivatePEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // Sign makes a compact JWS (RFC 7515 section 3.1) of the claims, any value that marshals
