@@ -191,7 +191,8 @@ func exchange(ts *testscript.TestScript, args []string) (string, error) {
 
 // overSocket sends a request, and waits for whoever is just starting to listen.
 func overSocket(path string, req *http.Request) (*http.Response, error) {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: stay, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
