@@ -74,7 +74,7 @@ func (o *oracle) grants(a atom) bool {
 func (o *oracle) grantsPermission(a atom, name string) bool {
 	m := o.world.model
 	byToken := o.token(a)
-	if byToken && m.source == "roles" && !slices.Contains(model.SystemPermissions, name) {
+	if byToken && m.source == "roles" {
 		byToken = o.lost("source")
 	}
 	byRole := o.byRole(a)

@@ -28,12 +28,6 @@ brought(permission) if {
 	permission in _of_role
 }
 
-# The token is as good a source of system permissions as of others.
-brought(permission) if {
-	system(permission)
-	permission in input.session.org.permissions
-}
-
 # METADATA
 # description: Whether the member's role has a say in whether the permission is brought.
 by_role(_) if _source in {"roles", "both"}

@@ -48,9 +48,10 @@ test_system_permission_brought_by_the_role if {
 	permission.brought("org:sys_memberships:manage") with input.session as _session with data.model.roles as _roles
 }
 
-test_system_permission_brought_by_the_token if {
-	session := object.union(_session, {"org": {"permissions": ["org:sys_profile:manage"]}})
-	permission.brought("org:sys_profile:manage") with input.session as session
+test_system_permission_of_a_token_where_roles_are_the_source if {
+	token := {"id": "org_acme", "permissions": ["org:sys_billing:read"]}
+	permission.brought("org:sys_billing:read") with input.session.org as token
+	not permission.brought("org:sys_billing:read") with input.session.org as token
 		with data.model.settings.permission_source as "roles"
 }
 
