@@ -49,20 +49,16 @@ func (c *checker) creators(root *node, m *Model) {
 	}
 }
 
-// newcomers refuses a default role that nobody could give: who joins by a domain would get
-// what is reserved to others.
+// newcomers refuses the owner's role as a default role: who joins by a domain would own the
+// organization.
 func (c *checker) newcomers(root *node, m *Model) {
+	if m.Settings.OwnerRole == "" {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.RoleSets)) {
-		role := m.RoleSets[name].DefaultRole
-		owner := role != "" && role == m.Settings.OwnerRole
-		if !owner && m.Roles[role].ManagedBy == nil {
-			continue
-		}
-		n := root.child("role_sets", nil).child(name, nil).child("default_role", nil)
-		if owner {
+		if role := m.RoleSets[name].DefaultRole; role == m.Settings.OwnerRole {
+			n := root.child("role_sets", nil).child(name, nil).child("default_role", nil)
 			c.failf(n, "default role %s is the owner's role, which only owners give", phrase.Quote(role))
-		} else {
-			c.failf(n, "default role %s is given by %s alone, and default roles are given by nobody", phrase.Quote(role), strings.Join(m.Roles[role].ManagedBy, ", "))
 		}
 	}
 }
