@@ -10,11 +10,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/spf13/pflag"
 
+	"postern/policies"
+	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
+	"postern/sidecar/policy"
 )
 
 func readme(t *testing.T) string {
@@ -90,6 +95,56 @@ func TestREADME_bundles(t *testing.T) {
 				t.Error("no commands")
 			}
 		})
+	}
+}
+
+// TestDocs_model loads the model of docs/model.md, which is one that has no mistake and
+// nothing doubtful, and holds its table of actions to the rules.
+func TestDocs_model(t *testing.T) {
+	text, err := os.ReadFile("../../docs/model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	models := blocks(string(text), "yaml")
+	if len(models) != 1 {
+		t.Fatalf("%d models, want 1", len(models))
+	}
+	b, err := bundle.FromFS(fstest.MapFS{"model/data.yaml": {Data: []byte(models[0])}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := policy.New(t.Context(), b, new(policy.Bound), policy.Options{}); err != nil || len(b.Warnings) > 0 {
+		t.Errorf("warnings %q, %v", b.Warnings, err)
+	}
+	modules := []func(*rego.Rego){rego.Query("data.postern.action._actions")}
+	for _, module := range policies.Modules() {
+		modules = append(modules, rego.ParsedModule(module))
+	}
+	results, err := rego.New(modules...).Eval(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := results[0].Expressions[0].Value.(map[string]any)
+	for name, action := range actions {
+		row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(name) + "` \\| (.*) \\| (.*) \\|$").FindStringSubmatch(string(text))
+		if row == nil {
+			t.Errorf("the table has no %s", name)
+			continue
+		}
+		members := action.(map[string]any)
+		for i, member := range []string{"facts", "conditions"} {
+			for _, item := range members[member].([]any) {
+				if !strings.Contains(row[i+1], "`"+item.(string)+"`") {
+					t.Errorf("%s: the table lacks %s", name, item)
+				}
+			}
+			if got, want := strings.Count(row[i+1], "`")/2, len(members[member].([]any)); got != want && name != "role.assign" {
+				t.Errorf("%s: the table has %d %s, want %d", name, got, member, want)
+			}
+		}
+	}
+	if rows := strings.Count(string(text), "\n| `"); rows != len(actions) {
+		t.Errorf("%d rows for %d actions", rows, len(actions))
 	}
 }
 
@@ -188,8 +243,8 @@ func TestREADME_model(t *testing.T) {
 				}
 			}
 		}
-		if questions != 4 {
-			t.Errorf("%d questions in README, want 4", questions)
+		if questions != 5 {
+			t.Errorf("%d questions in README, want 5", questions)
 		}
 		return
 	}
