@@ -17,7 +17,9 @@ import data.postern.session
 #   Whether to allow, and for a denial every reason for it. Who is enrolled through a
 #   domain is told how.
 # entrypoint: true
-decision := object.union({"allow": _allow, "reasons": _reasons}, _enrollment)
+decision := {"allow": _allow, "reasons": _reasons} if not _enrolled
+
+decision := {"allow": _allow, "reasons": _reasons, "enrollment": action.enrollment} if _enrolled
 
 default _allow := false
 
@@ -31,19 +33,23 @@ _granted if {
 	requirement.met
 }
 
-_granted if action.allowed
+_granted if {
+	input.action
+	action.allowed
+}
 
 _reasons contains session.refusal if not session.signed_in
 
 _reasons contains unmet if some unmet in requirement.unmet
 
-_reasons contains denial if some denial in action.denials
+_reasons contains denial if {
+	input.action
+	some denial in action.denials
+}
 
 _reasons contains denial if some denial in extension.denials
 
-default _enrollment := {}
-
-_enrollment := {"enrollment": action.enrollment} if {
-	_allow
+_enrolled if {
 	input.action == "domain.enroll"
+	_allow
 }
