@@ -63,6 +63,10 @@ var demoCases = []demoCase{
 		question: `{"permission":"org:sys_memberships:manage"}`, expect: "allow",
 	},
 	{
+		who: "an admin of Acme removes the last one who could run it", user: "user_ada", claims: acmeAdmin,
+		question: `{"action":"membership.remove","resource":{"user_id":"user_zoe","role":"org:admin","holders":1}}`, expect: "action_not_allowed",
+	},
+	{
 		who: "a user without an organization", user: "user_solo", claims: map[string]any{"v": 2, "sts": "active"},
 		question: `{"role":"org:admin"}`, expect: "organization_required",
 	},
