@@ -142,14 +142,15 @@ func (l *Log) write(w io.Writer, closer io.Closer) {
 		failing = true
 	}
 	for r := range l.records {
-		line, err := json.Marshal(r)
+		line, err := json.Marshal(r, jsontext.AllowInvalidUTF8(true))
 		if err != nil {
 			failed(1, err)
-			continue
+		} else {
+			// Flush reports what Write could not do.
+			out.Write(append(withoutTokens(line), '\n'))
+			pending++
 		}
-		// Flush reports what Write could not do.
-		out.Write(append(withoutTokens(line), '\n'))
-		if pending++; len(l.records) > 0 {
+		if len(l.records) > 0 {
 			continue
 		}
 		if err := out.Flush(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
@@ -166,13 +167,17 @@ func positionsJSON(content []byte, places []model.Place) []memberPosition {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(s.offsets[i], s.offsets[j]) })
-	lines, from := 0, int64(0)
+	// Each is counted on from the one before: the whole model may be one line.
+	line, column, from := 1, 1, int64(0)
 	for _, i := range order {
-		line, column := lineColumn(content[from:], s.offsets[i]-from)
-		found[i] = memberPosition{lines + line, column, s.depths[i]}
-		if begin := bytes.LastIndexByte(content[from:s.offsets[i]], '\n'); begin >= 0 {
-			lines, from = lines+line-1, from+int64(begin)+1
+		between := content[from:s.offsets[i]]
+		if begin := bytes.LastIndexByte(between, '\n'); begin >= 0 {
+			line, column = line+bytes.Count(between, []byte{'\n'}), 1
+			between = between[begin+1:]
 		}
+		column += utf8.RuneCount(between)
+		from = s.offsets[i]
+		found[i] = memberPosition{line, column, s.depths[i]}
 	}
 	return found
 }
