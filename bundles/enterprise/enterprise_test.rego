@@ -35,6 +35,7 @@ _at(session, pattern, factor_age) := decision if {
 			"pattern": pattern,
 			"params": {},
 			"public": object.get(listed, "public", false),
+			"signed_in": object.get(listed, "signed_in", false),
 		}),
 	})
 }
@@ -220,7 +221,7 @@ test_not_everybody_makes_an_organization if {
 _spelled(segments) := decision if {
 	decision := route.decision with input as {
 		"session": _personal,
-		"route": {"pattern": "/", "params": {}, "public": false},
+		"route": {"pattern": "/", "params": {}, "public": false, "signed_in": true},
 		"request": {"segments": segments},
 	}
 }

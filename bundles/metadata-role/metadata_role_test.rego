@@ -24,7 +24,7 @@ _pretenders := [
 _codes(decision) := {reason.code | some reason in decision.reasons}
 
 # A request of a session that a route governs, one that asks for a session alone.
-_visit(session, segments) := _governed(session, segments, {"pattern": "/", "params": {}, "public": false})
+_visit(session, segments) := _governed(session, segments, {"pattern": "/", "params": {}, "public": false, "signed_in": true})
 
 _governed(session, segments, governs) := decision if {
 	decision := route.decision with input as {
@@ -89,7 +89,7 @@ test_no_route_opens_what_is_below_admin if {
 		_codes(_governed(session, ["admin", "logo"], public)) == {"role_required"}
 	}
 	_governed(_admin, ["admin", "logo"], public).allow
-	param := {"pattern": "/{area}/users", "params": {"area": "admin"}, "public": false}
+	param := {"pattern": "/{area}/users", "params": {"area": "admin"}, "public": false, "signed_in": true}
 	_codes(_governed(_user, ["admin", "users"], param)) == {"role_required"}
 }
 

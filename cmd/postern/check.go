@@ -107,7 +107,15 @@ func (a asked) explainSession(ctx context.Context, w *errWriter) {
 	}
 	w.printf("; what that amounts to:\n")
 	w.printf("  role         %s\n  plan         %s\n", orNone(e.Role), orNone(e.Plan))
-	w.printf("  features     %s\n  permissions  %s\n", strings.Join(e.Features, " "), strings.Join(e.Permissions, " "))
+	w.printf("  features     %s\n  permissions  %s\n", listed(e.Features), listed(e.Permissions))
+}
+
+// listed is a list on one line.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " ")
 }
 
 func orNone(s *string) string {

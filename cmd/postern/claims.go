@@ -55,7 +55,7 @@ func issuerOf(all config.Issuers, iss string) (config.Issuer, bool) {
 	case all.None:
 		return config.Issuer{}, false
 	case len(all.List) == 0:
-		return config.Issuer{Claims: config.Claims{Profile: config.ClaimsClerk}, TreatPendingAsSignedOut: true}, true
+		return config.DefaultIssuer(), true
 	case len(all.List) == 1:
 		return all.List[0], true
 	}

@@ -10,7 +10,7 @@ import (
 	"postern/sidecar/matrix"
 )
 
-var diffFormats = []format[*matrix.Diff]{
+var diffFormats = []choice[func(*matrix.Diff, io.Writer) error]{
 	{"table", (*matrix.Diff).WriteTable},
 	{"markdown", (*matrix.Diff).WriteMarkdown},
 	{"json", (*matrix.Diff).WriteJSON},
@@ -31,7 +31,8 @@ func diffCommand() *cobra.Command {
 		Short: "Show what roles may newly do, and no longer",
 		Long: `Diff builds the matrix of two bundles, each a directory or an archive, and prints the
 cells that differ: those that are newly allowed, then those that are newly denied. A cell
-that only one of them has counts as denied in the other.
+that only one of them has counts as denied in the other. Routes, organizations, settings
+and revocations are no part of a matrix, and are not compared.
 
 An approvals file is a list, in YAML or (named .json) JSON, of cells that may become
 allowed, with a reason if you like:
@@ -61,7 +62,7 @@ it could not compare.`,
 
 func diff(cmd *cobra.Command, old, now string, o *diffOptions) error {
 	out := cmd.OutOrStdout()
-	f, err := byName(diffFormats, o.format)
+	write, err := byName("format", diffFormats, o.format)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func diff(cmd *cobra.Command, old, now string, o *diffOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := f.write(d, out); err != nil {
+	if err := write(d, out); err != nil {
 		return err
 	}
 	if o.write != "" {

@@ -49,7 +49,11 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), validateCommand(), testCommand(), matrixCommand(), diffCommand(), typesCommand(), tokenCommand(), routesCommand(), versionCommand())
+	root.AddCommand(
+		serveCommand(), demoCommand(), checkCommand(), tokenCommand(),
+		validateCommand(), testCommand(), matrixCommand(), diffCommand(), routesCommand(), typesCommand(),
+		versionCommand(),
+	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetArgs(args)
 	root.SetIn(in)

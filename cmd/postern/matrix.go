@@ -35,14 +35,16 @@ func (o *deciding) register(cmd *cobra.Command) {
 	f.DurationVar(&o.deadline, "deadline", matrix.Deadline, "The time that one decision may take.")
 }
 
+// profiles are whose sessions a matrix can be of.
+var profiles = []choice[session.Profile]{{"clerk", session.ProfileClerk}, {"oidc", session.ProfilePlain}}
+
 // options are what the flags say. The time is the same for all that one command builds.
 func (o *deciding) options() (matrix.Options, error) {
-	profiles := map[string]session.Profile{"clerk": session.ProfileClerk, "oidc": session.ProfilePlain}
-	profile, ok := profiles[o.claims]
-	switch {
-	case !ok:
-		return matrix.Options{}, fmt.Errorf("--claims: %s is neither clerk nor oidc%s", phrase.Quote(o.claims), phrase.DidYouMean(phrase.Suggest(o.claims, []string{"clerk", "oidc"})))
-	case o.deadline <= 0:
+	profile, err := byName("claims", profiles, o.claims)
+	if err != nil {
+		return matrix.Options{}, err
+	}
+	if o.deadline <= 0 {
 		return matrix.Options{}, fmt.Errorf("--deadline: %v is no time to decide in", o.deadline)
 	}
 	return matrix.Options{
@@ -53,25 +55,27 @@ func (o *deciding) options() (matrix.Options, error) {
 	}, nil
 }
 
-// A format is one way to write a value of type T.
-type format[T any] struct {
+// A choice is a word that a flag takes, and what it stands for.
+type choice[T any] struct {
 	name  string
-	write func(T, io.Writer) error
+	value T
 }
 
-// byName finds a format.
-func byName[T any](formats []format[T], name string) (format[T], error) {
+// byName is what the word of a flag stands for. Another word is an error with those that
+// there are.
+func byName[T any](flag string, choices []choice[T], name string) (T, error) {
 	var names []string
-	for _, f := range formats {
-		if f.name == name {
-			return f, nil
+	for _, c := range choices {
+		if c.name == name {
+			return c.value, nil
 		}
-		names = append(names, f.name)
+		names = append(names, c.name)
 	}
-	return format[T]{}, fmt.Errorf("--format: %s is none of %s%s", phrase.Quote(name), strings.Join(names, ", "), phrase.DidYouMean(phrase.Suggest(name, names)))
+	var none T
+	return none, fmt.Errorf("--%s: %s is none of %s%s", flag, phrase.Quote(name), strings.Join(names, ", "), phrase.DidYouMean(phrase.Suggest(name, names)))
 }
 
-var matrixFormats = []format[*matrix.Matrix]{
+var matrixFormats = []choice[func(*matrix.Matrix, io.Writer) error]{
 	{"table", (*matrix.Matrix).WriteTable},
 	{"markdown", (*matrix.Matrix).WriteMarkdown},
 	{"csv", (*matrix.Matrix).WriteCSV},
@@ -122,7 +126,7 @@ It exits with 2 where the policy gives no decision for a cell, and then prints n
 }
 
 func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrixOptions) error {
-	f, err := byName(matrixFormats, o.format)
+	write, err := byName("format", matrixFormats, o.format)
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrix
 	if err != nil {
 		return err
 	}
-	return writeTo(out, o.output, func(w io.Writer) error { return f.write(m, w) })
+	return writeTo(out, o.output, func(w io.Writer) error { return write(m, w) })
 }
 
 // loadMatrix builds the matrix of the bundle in some sources.

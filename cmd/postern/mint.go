@@ -46,7 +46,7 @@ alone, and never over one that is there; a private key is never printed.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.claims, "claims-file", "", "The file with the claims, one JSON object, or - for standard input.")
-	f.StringVar(&o.key, "key", "", "The file with the RSA private key, PEM; a new key by default.")
+	f.StringVar(&o.key, "key", "", "The file with the RSA private key, PEM, or - for standard input; a new key by default.")
 	f.StringVar(&o.kid, "kid", "dev", "The key's name, kid.")
 	f.DurationVar(&o.expires, "expires", time.Minute, "How long the token lasts, where the claims state no exp.")
 	f.StringVar(&o.jwksOut, "jwks-out", "", "The new file for the key set that verifies the token.")
@@ -59,6 +59,9 @@ alone, and never over one that is there; a private key is never printed.`,
 func mintToken(in io.Reader, out io.Writer, o mintOptions, now time.Time) error {
 	if o.keyOut == "-" || o.jwksOut == "-" {
 		return errors.New("--key-out and --jwks-out take a file: a key is not printed beside a token")
+	}
+	if o.claims == "-" && o.key == "-" {
+		return errors.New("--claims-file and --key cannot both be standard input")
 	}
 	if o.expires < time.Second {
 		return fmt.Errorf("--expires: %v is no time for a token to last", o.expires)

@@ -61,14 +61,14 @@ func routesExplain(ctx context.Context, in io.Reader, out io.Writer, method, tar
 	if err != nil {
 		return err
 	}
-	r := request.Proxied{Door: "forward_auth", Method: method}
+	r := request.Proxied{Door: request.ForwardAuth, Method: method}
 	if o.host != "" {
 		if r.Host, err = request.NormalHost(o.host); err != nil {
 			return fmt.Errorf("--host: %w", err)
 		}
 	}
 	w := &errWriter{w: out}
-	if r.Target, err = request.ParseTarget(target); err != nil {
+	if r.Target, err = request.ParseForwarded(target); err != nil {
 		w.printf("denied: %s: %v\n", decision.PathAmbiguous, err)
 		return ended(w, false)
 	}
@@ -137,10 +137,10 @@ func asksFor(r *model.Route, m route.Match) string {
 		all = append(all, "a session in the organization "+m.Value(r.Organization))
 	case r.OrganizationSlug != "":
 		all = append(all, "a session in the organization with the slug "+m.Value(r.OrganizationSlug))
-	case len(r.Require.Any) == 0:
+	case r.Require == nil:
 		all = append(all, "a session")
 	}
-	if len(r.Require.Any) > 0 {
+	if r.Require != nil {
 		all = append(all, string(r.Require.AppendJSON(nil)))
 	}
 	return "asks for " + strings.Join(all, " and ")

@@ -22,6 +22,11 @@ type importOptions struct {
 	format  string
 }
 
+var importFormats = []choice[func(io.Writer, routematcher.Translation, rule) error]{
+	{"yaml", writeRoutes},
+	{"json", printRoutes},
+}
+
 func routesImportCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
@@ -32,8 +37,9 @@ model. FILE is JavaScript or TypeScript with the call, an array of strings, or l
 a pattern each; without it, or for -, it is standard input.
 
 The routes match no path that the list does not match. Where they match fewer, comments
-and standard error say which: such a path is denied, as no route lists it. A pattern that
-no routes can stand for is refused, and then nothing is printed.
+and standard error say which: such a path is denied, unless another route of the model
+lists it, such as a catch-all. A pattern that no routes can stand for is refused, and then
+nothing is printed.
 
 It exits with 1 where it refuses the list, and with 2 where it cannot read it.`,
 		Example: `  postern routes import --name isPublicRoute --public middleware.ts
@@ -56,8 +62,9 @@ It exits with 1 where it refuses the list, and with 2 where it cannot read it.`,
 }
 
 func routesImport(in io.Reader, out, errs io.Writer, source string, o *importOptions) error {
-	if o.format != "yaml" && o.format != "json" {
-		return fmt.Errorf("--format is yaml or json, not %s", phrase.Quote(o.format))
+	write, err := byName("format", importFormats, o.format)
+	if err != nil {
+		return err
 	}
 	rule, err := o.rule()
 	if err != nil {
@@ -83,10 +90,7 @@ func routesImport(in io.Reader, out, errs io.Writer, source string, o *importOpt
 	if report.err != nil {
 		return report.err
 	}
-	if o.format == "json" {
-		return printRoutes(out, t, rule)
-	}
-	return writeRoutes(out, t, rule)
+	return write(out, t, rule)
 }
 
 // A rule is what every imported route says beside its pattern: the name and the JSON of

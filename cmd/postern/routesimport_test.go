@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/model"
 )
 
 // importRoutes runs routes import by itself.
@@ -83,6 +84,14 @@ routes:
 	}
 }
 
+// requirementOf is the requirement of a route as JSON, or nothing.
+func requirementOf(r model.Route) string {
+	if r.Require == nil {
+		return ""
+	}
+	return string(r.Require.AppendJSON(nil))
+}
+
 // The flags say what the routes ask for, and both forms load as the same model.
 func TestRoutesImport_rules(t *testing.T) {
 	f := func(count int, stdin string, args ...string) {
@@ -101,10 +110,10 @@ func TestRoutesImport_rules(t *testing.T) {
 		}
 		for i := range one {
 			a, b := one[i], other[i]
-			if a.Match != b.Match || a.Public != b.Public || a.SignedIn != b.SignedIn || string(a.Require.AppendJSON(nil)) != string(b.Require.AppendJSON(nil)) {
+			if a.Match != b.Match || a.Public != b.Public || a.SignedIn != b.SignedIn || requirementOf(a) != requirementOf(b) {
 				t.Errorf("import %q: route %d is %+v in YAML, %+v in JSON", args, i, a, b)
 			}
-			if asks := len(a.Require.Any) > 0; a.Public != (args[0] == "--public") || asks != (args[0] == "--require") || a.SignedIn == (a.Public || asks) {
+			if asks := requirementOf(a) != ""; a.Public != (args[0] == "--public") || asks != (args[0] == "--require") || a.SignedIn == (a.Public || asks) {
 				t.Errorf("import %q: route %d is %+v", args, i, a)
 			}
 		}
@@ -135,7 +144,8 @@ func TestRoutesImport_refused(t *testing.T) {
 	f(exitFailed, "line 2: the regular expression", "createRouteMatcher([\n/x/])")
 	f(exitFailed, "no pattern", "")
 	f(exitCannot, "missing.ts", "", "missing.ts")
-	f(exitCannot, "--format", "/a", "--format", "toml")
+	f(exitCannot, `--format: "toml" is none of yaml, json`, "/a", "--format", "toml")
+	f(exitCannot, `did you mean "json"?`, "/a", "--format", "jsno")
 	f(exitCannot, "--require: ", "/a", "--require", `{"roles": "org:admin"}`)
 	f(exitCannot, "asks for nothing", "/a", "--require", `{"any": []}`)
 	f(exitCannot, "none of the others", "/a", "--require", `{"role": "a"}`, "--public")

@@ -47,10 +47,13 @@ Without keys nothing is verified, and the first line says so. With an issuer's k
 token is verified as serve would.
 
 With --check it decides a question as check does: by the verified token, or, without keys,
-by the payload as it stands. It says what about the token has to do with a denial.
+by the payload as it stands, whose times and parties are then not looked at. It says what
+about the token has to do with a denial.
 
-It exits with 0 where the token can be read, 1 where it is malformed, refused or the check
-denied, and 2 where it is no token at all or the question could not be decided.`,
+It exits with 0 where the token can be read, 1 where it is malformed, the keys refuse it or
+the check is denied, and 2 where it is no token at all or the question could not be decided.
+Without keys, what serve would hold against a token that can be read, such as that it has
+expired, is printed and leaves the exit status at 0.`,
 		Example: `  postern token token.txt
   postern token --check '{"permission":"org:reports:export"}' --bundle bundles/demo token.txt`,
 		Args: cobra.MaximumNArgs(1),

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/model"
 	"postern/sidecar/typegen"
 )
 
@@ -19,6 +19,12 @@ type typesOptions struct {
 	language string
 	name     string
 	output   string
+}
+
+// languages write a model's names, Go's in a package.
+var languages = []choice[func(m *model.Model, pkg string) ([]byte, error)]{
+	{"ts", func(m *model.Model, _ string) ([]byte, error) { return typegen.TypeScript(m), nil }},
+	{"go", typegen.Go},
 }
 
 func typesCommand() *cobra.Command {
@@ -43,11 +49,15 @@ System permissions are a type of their own: session tokens never carry one.`,
 	}
 	cmd.Flags().StringVar(&o.language, "lang", "ts", "The language: ts or go.")
 	cmd.Flags().StringVar(&o.name, "package", "authz", "The name of the Go package.")
-	cmd.Flags().StringVar(&o.output, "output", "", "The file to write, replaced if it is there; standard output by default.")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "-", "The file to write, replaced if it is there, or - for standard output.")
 	return cmd
 }
 
 func types(ctx context.Context, out io.Writer, sources []string, o typesOptions) error {
+	generate, err := byName("lang", languages, o.language)
+	if err != nil {
+		return err
+	}
 	if o.language == "ts" && strings.HasSuffix(o.output, ".d.ts") {
 		return errors.New("--output: a .d.ts file cannot hold values; name it .ts")
 	}
@@ -58,20 +68,12 @@ func types(ctx context.Context, out io.Writer, sources []string, o typesOptions)
 	if b.Model == nil {
 		return fmt.Errorf("%s: no model, so there are no names", strings.Join(sources, ", "))
 	}
-	var source []byte
-	switch o.language {
-	case "ts":
-		source = typegen.TypeScript(b.Model)
-	case "go":
-		if source, err = typegen.Go(b.Model, o.name); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("--lang: %q is neither ts nor go", o.language)
-	}
-	if o.output == "" {
-		_, err = out.Write(source)
+	source, err := generate(b.Model, o.name)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.output, source, 0o644)
+	return writeTo(out, o.output, func(w io.Writer) error {
+		_, err := w.Write(source)
+		return err
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,8 +39,9 @@ func validate(ctx context.Context, out, errs io.Writer, sources, builtins []stri
 		return err
 	}
 	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+	var p *policy.Policy
 	if err == nil {
-		_, err = policy.New(ctx, b, new(policy.Bound), policy.Options{Builtins: builtins})
+		p, err = policy.New(ctx, b, new(policy.Bound), policy.Options{Builtins: builtins})
 	}
 	if err == nil {
 		err = policy.CheckTypes(b, builtins)
@@ -48,7 +50,7 @@ func validate(ctx context.Context, out, errs io.Writer, sources, builtins []stri
 		fmt.Fprintln(errs, err)
 		return exit(exitFailed)
 	}
-	for _, w := range b.Warnings {
+	for _, w := range append(slices.Clone(b.Warnings), p.Warnings()...) {
 		fmt.Fprintf(errs, "warning: %s\n", w)
 	}
 	_, err = fmt.Fprintf(out, "%s: %d files, digest %s\n", b.Revision, len(b.Files), b.Digest)

@@ -15,6 +15,7 @@ import (
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
 	"postern/sidecar/policy"
+	"postern/sidecar/server"
 )
 
 // whoOptions are the flags of commands that decide offline, beside those of serve: who
@@ -34,6 +35,18 @@ func (o *whoOptions) register(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("token", "claims-file")
 }
 
+// moment is the time that --at states, or now.
+func moment(at string) (time.Time, error) {
+	if at == "" {
+		return time.Now(), nil
+	}
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return t, fmt.Errorf("--at: %w", err)
+	}
+	return t, nil
+}
+
 // named reports whether anybody is.
 func (o *whoOptions) named() bool { return o.token != "" || o.claims != "" }
 
@@ -46,12 +59,9 @@ type asked struct {
 
 // subject loads the policy and finds out who asks.
 func (o *whoOptions) subject(ctx context.Context, in io.Reader) (asked, error) {
-	now := time.Now()
-	if o.at != "" {
-		var err error
-		if now, err = time.Parse(time.RFC3339, o.at); err != nil {
-			return asked{}, fmt.Errorf("--at: %w", err)
-		}
+	now, err := moment(o.at)
+	if err != nil {
+		return asked{}, err
 	}
 	if o.token != "" {
 		return o.byToken(ctx, in, now)
@@ -83,10 +93,7 @@ func loadPolicy(ctx context.Context, c *config.Config) (*policy.Policy, *bundle.
 			return nil, nil, err
 		}
 	}
-	p, err := policy.New(ctx, b, &policy.Bound{Deadline: c.Policy.Deadline, Abandoned: 1}, policy.Options{
-		Entrypoints: bundle.Entrypoints{Check: c.Entrypoints.Check, Route: c.Entrypoints.Route},
-		Builtins:    c.Policy.Builtins,
-	})
+	p, err := policy.New(ctx, b, &policy.Bound{Deadline: c.Policy.Deadline, Abandoned: 1}, server.PolicyOptions(c))
 	return p, b, err
 }
 

@@ -61,7 +61,7 @@ func (i *Issuers) read(d *decoder, n *yaml.Node, path string) {
 	}
 	i.List = make([]Issuer, len(n.Content))
 	for at, item := range n.Content {
-		i.List[at] = newIssuer()
+		i.List[at] = DefaultIssuer()
 		d.value(item, index(path, at), reflect.ValueOf(&i.List[at]).Elem())
 	}
 }

@@ -34,8 +34,8 @@ type Issuer struct {
 	TreatPendingAsSignedOut bool `key:"treat_pending_as_signed_out"`
 }
 
-// newIssuer returns the defaults of an issuer.
-func newIssuer() Issuer {
+// DefaultIssuer returns the defaults of an issuer.
+func DefaultIssuer() Issuer {
 	return Issuer{
 		Algorithms:              []string{"RS256"},
 		Claims:                  Claims{Profile: ClaimsClerk},

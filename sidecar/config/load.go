@@ -129,7 +129,7 @@ func (c *Config) applyIssuer(layer []given, r *report) {
 	}
 	c.Issuers.None = false
 	if len(*list) == 0 {
-		*list = []Issuer{newIssuer()}
+		*list = []Issuer{DefaultIssuer()}
 		c.places["issuers"] = layer[0].place
 		c.places["issuers[0]"] = layer[0].place
 	}

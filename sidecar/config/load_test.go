@@ -143,7 +143,7 @@ func TestLoad_issuerSettings(t *testing.T) {
 	t.Run("made across layers", func(t *testing.T) {
 		c := mustLoad(t, "", []string{"POSTERN_ISSUER=https://i.example", "POSTERN_AUTHORIZED_PARTY=any", "POSTERN_COOKIE=c1"},
 			[]string{"--bundle=b", "--public-key=k.pem", "--claims=oidc", "--cookie=c2"})
-		want := newIssuer()
+		want := DefaultIssuer()
 		want.Issuer, want.PublicKey, want.Cookie = "https://i.example", "k.pem", "c2"
 		want.AuthorizedParties, want.Claims = Parties{Any: true}, Claims{Profile: ClaimsOIDC}
 		if got := c.Issuers.List; !reflect.DeepEqual(got, []Issuer{want}) {

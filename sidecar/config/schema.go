@@ -134,7 +134,7 @@ type Key struct{ Path, Default string }
 func Keys() []Key {
 	c := Default()
 	c.Bundles = Bundles{{}}
-	c.Issuers.List = []Issuer{newIssuer()}
+	c.Issuers.List = []Issuer{DefaultIssuer()}
 	var keys []Key
 	walk(reflect.ValueOf(c).Elem(), "", func(path string, v reflect.Value) {
 		keys = append(keys, Key{indexes.ReplaceAllString(path, "[]"), text(v)})

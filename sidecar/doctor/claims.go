@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/session"
+	"postern/sidecar/token"
 )
 
 // The bounds that a token meets on its way.
@@ -27,10 +27,10 @@ const (
 
 // categories are Clerk's values of the header cat.
 var categories = map[string]string{
-	"cl_B7d4PD111AAA": "session",
-	"cl_B7d4PD222AAA": "JWT template",
-	"cl_B7d4PD333AAA": "machine-to-machine (M2M)",
-	"cl_I7d4PD111III": "class not stated",
+	token.SessionCategory: "session",
+	"cl_B7d4PD222AAA":     "JWT template",
+	"cl_B7d4PD333AAA":     "machine-to-machine (M2M)",
+	"cl_I7d4PD111III":     "class not stated",
 }
 
 // categoryOf is what cat means.
@@ -68,9 +68,10 @@ func customOf(claims map[string]jsontext.Value) Custom {
 		if slices.Contains(standard, name) {
 			continue
 		}
-		quoted, err := json.Marshal(name)
+		// The error is for invalid UTF-8, which reading the claims has replaced.
+		quoted, err := jsontext.AppendQuote(nil, name)
 		if err != nil {
-			quoted = []byte(strconv.Quote(name))
+			panic("BUG: the name of a claim is no JSON: " + err.Error())
 		}
 		value := claims[name]
 		bytes := len(quoted) + len(value) + len(":,")
@@ -102,7 +103,7 @@ func actorOf(raw jsontext.Value) *Actor {
 	return &Actor{Subject: textOf(all["sub"]), Session: textOf(all["sid"]), Issuer: textOf(all["iss"]), Type: textOf(all["type"])}
 }
 
-// timesOf reads the dates. What is wrong with one beyond its type is among the refusals.
+// timesOf reads the dates. What is wrong with one beyond its type is among the objections.
 func timesOf(claims map[string]jsontext.Value, now time.Time) []Time {
 	var all []Time
 	for _, claim := range []string{"iat", "nbf", "exp"} {
@@ -114,8 +115,8 @@ func timesOf(claims map[string]jsontext.Value, now time.Time) []Time {
 		case claims[claim].Kind() != '0' || err != nil || math.Abs(seconds) >= 253402300800:
 			t.Problem = "not a time"
 		default:
-			t.at = time.Unix(int64(math.Floor(seconds)), 0).UTC()
-			t.Time, t.Relative = t.at.Format(time.RFC3339), relative(t.at.Sub(now))
+			at := time.Unix(int64(math.Floor(seconds)), 0).UTC()
+			t.Time, t.Relative = at.Format(time.RFC3339), relative(at.Sub(now))
 		}
 		all = append(all, t)
 	}

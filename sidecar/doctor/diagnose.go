@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/token"
 )
 
 const (
@@ -24,7 +26,7 @@ func (r *Report) diagnose(claims map[string]jsontext.Value) {
 	if !r.clerk {
 		return
 	}
-	if c := r.Header.Cat; c != "" && categories[c] != "session" {
+	if c := r.Header.Cat; c != "" && c != token.SessionCategory {
 		r.note("not_a_session", "the header's cat says %s: serve takes session tokens alone", r.Header.Category)
 	} else if strings.HasPrefix(r.Subject, "mch_") {
 		r.note("not_a_session", "the subject is a machine's")

@@ -42,7 +42,7 @@ func Examine(raw string, o Options) (*Report, error) {
 	r := &Report{
 		Verification: Verification{State: Unverified},
 		Header:       Header{Alg: in.Algorithm, Typ: in.Type, Kid: in.KeyID, Cat: in.Category},
-		Refused:      []Refusal{},
+		Objections:   []Objection{},
 		Notes:        []Note{},
 		now:          o.Now,
 		clerk:        o.Clerk,
@@ -50,17 +50,17 @@ func Examine(raw string, o Options) (*Report, error) {
 	header, payload := in.Header, in.Payload
 	if strict != nil {
 		r.Malformed = true
-		r.refuse(decision.TokenMalformed, strict.Error())
+		r.object(decision.TokenMalformed, strict.Error())
 		header, payload = lenient(raw, header, payload)
 		if header == nil && payload == nil {
 			return nil, fmt.Errorf("no token: %w%s", strict, kindOf(raw))
 		}
 	}
 	if o.MaxBytes > 0 && len(raw) > o.MaxBytes {
-		r.refuse(decision.TokenMalformed, fmt.Sprintf("%d bytes are more than the limit of %d", len(raw), o.MaxBytes))
+		r.object(decision.TokenMalformed, fmt.Sprintf("%d bytes are more than the limit of %d", len(raw), o.MaxBytes))
 	}
 	for _, err := range in.Objections(o.Algorithms, o.Skew, o.Now) {
-		r.refuse(token.CodeOf(err), Cause(err))
+		r.object(token.CodeOf(err), Cause(err))
 	}
 	r.readHeader(header)
 	claims := members(payload)
@@ -99,7 +99,7 @@ func (r *Report) readClaims(in token.Inspection, claims map[string]jsontext.Valu
 	}
 	s, err := session.FromClaims(&token.Claims{Issuer: r.Issuer, Subject: r.Subject, Payload: in.Payload}, o.Decoder)
 	if err != nil {
-		r.refuse(token.CodeOf(err), Cause(err))
+		r.object(token.CodeOf(err), Cause(err))
 		if o.Clerk {
 			r.rawOrganization(claims)
 		}
@@ -117,7 +117,7 @@ func (r *Report) readClaims(in token.Inspection, claims map[string]jsontext.Valu
 		r.readMasks(claims, s)
 	}
 	if s.Status == "pending" && !o.KeepPending {
-		r.refuse(decision.SessionPending, "the session has tasks to complete, and counts as signed out until then")
+		r.object(decision.SessionPending, "the session has tasks to complete, and counts as signed out until then")
 	}
 }
 
@@ -133,14 +133,14 @@ func (r *Report) rawOrganization(claims map[string]jsontext.Value) {
 	}
 }
 
-// refuse adds a reason for which serve refuses the token, once.
-func (r *Report) refuse(code decision.Code, cause string) {
-	for _, have := range r.Refused {
+// object adds a reason for which serve refuses the token, once.
+func (r *Report) object(code decision.Code, cause string) {
+	for _, have := range r.Objections {
 		if have.Code == code && have.Cause == cause {
 			return
 		}
 	}
-	r.Refused = append(r.Refused, Refusal{Code: code, Cause: cause})
+	r.Objections = append(r.Objections, Objection{Code: code, Cause: cause})
 }
 
 // note adds a remark.

@@ -118,8 +118,8 @@ func TestVectors(t *testing.T) {
 		n++
 		r := examine(t, compact(plainHeader, string(line.Claims)))
 		if string(line.Want) == `"throws"` {
-			if len(r.Permissions) > 0 || !slices.ContainsFunc(r.Refused, func(f doctor.Refusal) bool { return f.Code == decision.TokenClaims }) {
-				t.Errorf("%s: permissions %q, refused %v", line.ID, r.Permissions, r.Refused)
+			if len(r.Permissions) > 0 || !slices.ContainsFunc(r.Objections, func(f doctor.Objection) bool { return f.Code == decision.TokenClaims }) {
+				t.Errorf("%s: permissions %q, objections %v", line.ID, r.Permissions, r.Objections)
 			}
 			continue
 		}
@@ -281,11 +281,11 @@ func TestExamine_times(t *testing.T) {
 	f := func(claims string, want ...decision.Code) {
 		t.Helper()
 		var got []decision.Code
-		for _, r := range examine(t, compact(plainHeader, `{"sub":"u",`+claims+`}`)).Refused {
+		for _, r := range examine(t, compact(plainHeader, `{"sub":"u",`+claims+`}`)).Objections {
 			got = append(got, r.Code)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s: refused for %v, want %v", claims, got, want)
+			t.Errorf("%s: objections %v, want %v", claims, got, want)
 		}
 	}
 	f(`"exp":1799999996`)
@@ -297,6 +297,23 @@ func TestExamine_times(t *testing.T) {
 	f(`"iat":1`, decision.TokenClaims)
 }
 
+// TestExamine_custom: a claim takes the bytes that it has in the payload, whatever is in
+// its name.
+func TestExamine_custom(t *testing.T) {
+	f := func(custom string, want int) {
+		t.Helper()
+		r := examine(t, compact(plainHeader, `{"sub":"u",`+custom+`,`+times+`}`))
+		if len(r.CustomClaims.Claims) != 1 || r.CustomClaims.Bytes != want || r.CustomClaims.Claims[0].Bytes != want {
+			t.Errorf("%s: %+v, want one claim of %d bytes", custom, r.CustomClaims, want)
+		}
+	}
+	for _, custom := range []string{`"a":1`, `"a<b>&c":1`, `"\"\\":"<>"`, "\"\u2028é\":[1,2]"} {
+		f(custom, len(custom)+len(","))
+	}
+	// What is no UTF-8 is read leniently, and counts as the character put in its place.
+	f("\"\xff\":1", len("\"\uFFFD\":1,"))
+}
+
 // TestExamine_lenient: what a forgiving library would take is shown, and said to be no
 // token.
 func TestExamine_lenient(t *testing.T) {
@@ -305,8 +322,8 @@ func TestExamine_lenient(t *testing.T) {
 	f := func(raw, cause string) {
 		t.Helper()
 		r := examine(t, raw)
-		if !r.Malformed || r.Refused[0].Code != decision.TokenMalformed || !strings.Contains(r.Refused[0].Cause, cause) {
-			t.Errorf("%s: malformed %v, refused %v, want %q", raw, r.Malformed, r.Refused, cause)
+		if !r.Malformed || r.Objections[0].Code != decision.TokenMalformed || !strings.Contains(r.Objections[0].Cause, cause) {
+			t.Errorf("%s: malformed %v, objections %v, want %q", raw, r.Malformed, r.Objections, cause)
 		}
 		if r.Header.Alg != "RS256" || r.Subject != "user_1" || len(r.Permissions) > 0 {
 			t.Errorf("%s: header %+v, user %q", raw, r.Header, r.Subject)

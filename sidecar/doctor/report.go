@@ -26,8 +26,9 @@ type Report struct {
 	Verification Verification `json:"verification"`
 	// Malformed: not what serve calls a token. What is shown was read leniently.
 	Malformed bool `json:"malformed"`
-	// Refused is what serve holds against the token whoever signed it.
-	Refused []Refusal `json:"refused"`
+	// Objections are what serve holds against the token whoever signed it. They are no
+	// verdict: that is the verification's.
+	Objections []Objection `json:"objections"`
 
 	Header          Header `json:"header"`
 	Issuer          string `json:"issuer"`
@@ -71,8 +72,8 @@ type Verification struct {
 	Cause string        `json:"cause,omitempty"`
 }
 
-// A Refusal is one reason to refuse the token.
-type Refusal struct {
+// An Objection is one reason for serve to refuse the token.
+type Objection struct {
 	Code  decision.Code `json:"code"`
 	Cause string        `json:"cause"`
 }
@@ -141,8 +142,6 @@ type Time struct {
 	Time     string `json:"time,omitempty"`
 	Relative string `json:"relative,omitempty"`
 	Problem  string `json:"problem,omitempty"`
-
-	at time.Time
 }
 
 // Custom is what the token says beyond the standard, and the bytes that it takes of the

@@ -91,7 +91,7 @@ func (r *Report) printVerdict(p *page) {
 	if r.Malformed {
 		p.line("It is not what serve calls a token. What follows was read leniently.")
 	}
-	for _, w := range r.Refused {
+	for _, w := range r.Objections {
 		if w.Code != r.Verification.Code || w.Cause != r.Verification.Cause {
 			p.line("serve refuses it: %s: %s", w.Code, w.Cause)
 		}

@@ -22,9 +22,9 @@ type Approval struct {
 	Where string
 }
 
-// approvalKeys are the keys of an approval. All but the last must be there; role_set and
-// plan are "" where the model has none.
-var approvalKeys = []string{"role_set", "plan", "role", "permission", "reason"}
+// cellKeys are the keys of an approval that must be there. role_set and plan are "" where
+// the model has none.
+var cellKeys = []string{"role_set", "plan", "role", "permission"}
 
 // ParseApprovals reads a list of {role_set, plan, role, permission, reason}: JSON from a
 // file named .json, else YAML. Every value is text. Unknown, repeated and missing keys,
@@ -57,36 +57,39 @@ func ParseApprovals(name string, text []byte) ([]Approval, error) {
 	return approvals, errors.Join(mistakes...)
 }
 
-// An entry is one element of the list, as it was read: names, and values that are text.
+// An entry is one element of the list, as it was read.
 type entry struct {
-	where string
-	names []string
-	texts []string
+	where   string
+	members []member
 }
+
+// A member is a name with a value that is text.
+type member struct{ name, text string }
 
 // approval checks what an entry says.
 func (e entry) approval() (Approval, error) {
 	a := Approval{Where: e.where}
-	fields := []*string{&a.RoleSet, &a.Plan, &a.Role, &a.Permission, &a.Reason}
+	fields := map[string]*string{"role_set": &a.RoleSet, "plan": &a.Plan, "role": &a.Role, "permission": &a.Permission, "reason": &a.Reason}
 	var mistakes []error
 	seen := map[string]bool{}
-	for i, name := range e.names {
-		at := slices.Index(approvalKeys, name)
+	for _, m := range e.members {
+		field, ok := fields[m.name]
 		switch {
-		case at < 0:
-			mistakes = append(mistakes, fmt.Errorf("%s: unknown key %s%s", e.where, phrase.Quote(name), phrase.DidYouMean(phrase.Suggest(name, approvalKeys))))
-		case seen[name]:
-			mistakes = append(mistakes, fmt.Errorf("%s: %s is given twice", e.where, name))
+		case !ok:
+			known := slices.Collect(maps.Keys(fields))
+			mistakes = append(mistakes, fmt.Errorf("%s: unknown key %s%s", e.where, phrase.Quote(m.name), phrase.DidYouMean(phrase.Suggest(m.name, known))))
+		case seen[m.name]:
+			mistakes = append(mistakes, fmt.Errorf("%s: %s is given twice", e.where, m.name))
 		default:
-			*fields[at] = e.texts[i]
+			*field = m.text
 		}
-		seen[name] = true
+		seen[m.name] = true
 	}
-	for i, name := range approvalKeys[:4] {
+	for _, name := range cellKeys {
 		switch {
 		case !seen[name]:
 			mistakes = append(mistakes, fmt.Errorf("%s: %s is missing", e.where, name))
-		case i >= 2 && *fields[i] == "":
+		case *fields[name] == "" && (name == "role" || name == "permission"):
 			mistakes = append(mistakes, fmt.Errorf("%s: %s is empty", e.where, name))
 		}
 	}
@@ -109,7 +112,7 @@ func jsonEntries(name string, text []byte) ([]entry, error) {
 			if !ok {
 				return nil, fmt.Errorf("%s: %s is no text", e.where, phrase.Quote(key))
 			}
-			e.names, e.texts = append(e.names, key), append(e.texts, s)
+			e.members = append(e.members, member{key, s})
 		}
 		entries = append(entries, e)
 	}

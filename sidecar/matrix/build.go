@@ -48,11 +48,12 @@ func Build(ctx context.Context, b *bundle.Bundle, o Options) (*Matrix, error) {
 	if b.Model == nil || b.Model.Roles == nil {
 		return nil, ErrNoRoles
 	}
-	m, err := outline(b, o)
+	permissions := rows(b.Model)
+	m, err := outline(b, permissions, o)
 	if err != nil {
 		return nil, err
 	}
-	questions, err := questions(rows(b.Model))
+	asked, err := questions(permissions)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func Build(ctx context.Context, b *bundle.Bundle, o Options) (*Matrix, error) {
 		return nil, err
 	}
 	f := &filling{
-		policy: p, model: b.Model, tables: m.Tables, questions: questions, names: synthetic,
+		policy: p, model: b.Model, tables: m.Tables, questions: asked, names: synthetic,
 		profile: cmp.Or(o.Profile, session.ProfileClerk), now: o.Now,
 	}
 	if err := f.run(ctx); err != nil {
@@ -72,8 +73,8 @@ func Build(ctx context.Context, b *bundle.Bundle, o Options) (*Matrix, error) {
 	return m, nil
 }
 
-// outline is the matrix without its answers.
-func outline(b *bundle.Bundle, o Options) (*Matrix, error) {
+// outline is the matrix of these permissions without its answers.
+func outline(b *bundle.Bundle, permissions []string, o Options) (*Matrix, error) {
 	sets, err := chosen("role set", o.RoleSets, slices.Sorted(maps.Keys(b.Model.RoleSets)))
 	if err != nil {
 		return nil, err
@@ -82,7 +83,6 @@ func outline(b *bundle.Bundle, o Options) (*Matrix, error) {
 	if err != nil {
 		return nil, err
 	}
-	permissions := rows(b.Model)
 	m := &Matrix{Revision: b.Revision, Digest: b.Digest, Names: namesOf(b.Model)}
 	for _, set := range sets {
 		roles := slices.Sorted(maps.Keys(b.Model.Roles))
@@ -153,7 +153,7 @@ func questions(permissions []string) ([]request.Question, error) {
 func namesOf(m *model.Model) Names {
 	n := Names{RoleSets: map[string]string{}, Plans: map[string]string{}, Roles: map[string]string{}, Permissions: map[string]string{}}
 	add := func(to map[string]string, key, name string) {
-		if name = oneLine(name); name != "" && name != key {
+		if name = phrase.OneLine(name); name != "" && name != key {
 			to[key] = name
 		}
 	}
@@ -229,7 +229,7 @@ func (f *filling) column(ctx context.Context, c column) error {
 		}
 		cell := &t.row(i)[c.role]
 		d, cause := f.policy.Check(ctx, in, question)
-		if code, undecided := undecided(d, cause); undecided && ctx.Err() == nil {
+		if code, none := undecided(d, cause); none && ctx.Err() == nil {
 			f.broken.add(Broken{Key: cell.Key, Code: code, Cause: cause})
 		}
 		cell.Allow, cell.Reasons = d.Allow, codes(d)

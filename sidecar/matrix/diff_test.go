@@ -46,14 +46,14 @@ func keys(changes []matrix.Change) []matrix.Key {
 // denied, is what the other allows; and the way back is the same, the other way round.
 func TestCompare_random(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	differing := 0
-	for range 60 {
+	gained, lost, pairs := 0, 0, rounds(32, 12)
+	for range pairs {
 		d := anyDocument(r)
 		old := build(t, d.bundle(t), matrix.Options{})
 		if r.IntN(6) == 0 {
 			d = anyDocument(r)
 		}
-		for range r.IntN(4) {
+		for range 1 + r.IntN(3) {
 			d.edit(r)
 		}
 		now := build(t, d.bundle(t), matrix.Options{})
@@ -83,12 +83,15 @@ func TestCompare_random(t *testing.T) {
 			t.Fatalf("a matrix differs from itself: %+v", same)
 		}
 		if len(diff.Allowed) > 0 {
-			differing++
+			gained++
+		}
+		if len(diff.Denied) > 0 {
+			lost++
 		}
 		approve(t, r, diff)
 	}
-	if differing < 10 {
-		t.Errorf("only %d of the pairs allow anything new", differing)
+	if gained < pairs/3 || lost < pairs/5 {
+		t.Errorf("of %d pairs, only %d allow anything new and %d deny it", pairs, gained, lost)
 	}
 }
 

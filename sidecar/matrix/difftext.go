@@ -1,9 +1,12 @@
 package matrix
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
+
+	"postern/sidecar/phrase"
 )
 
 // WriteTable writes the diff as text, in a block for each role set and plan.
@@ -20,7 +23,11 @@ func (d *Diff) WriteTable(w io.Writer) error {
 		fmt.Fprintf(&text, "\n%s\n", s.title())
 		for changes := range blocks(s.changes) {
 			first := changes[0]
-			text.WriteString("  " + place(first.RoleSet, first.Plan) + s.whole(first, first.RoleSet, first.Plan) + "\n")
+			text.WriteString("  " + place(first.RoleSet, first.Plan, plainly))
+			if whole := s.whole(first, true); whole != "" {
+				text.WriteString(": " + whole)
+			}
+			text.WriteString("\n")
 			var lines [][]string
 			for _, c := range changes {
 				lines = append(lines, []string{c.Role, c.Permission, s.note(c), approvalNote(c)})
@@ -47,10 +54,7 @@ func (d *Diff) WriteMarkdown(w io.Writer) error {
 		fmt.Fprintf(&text, "\n### %s%s\n\n", strings.ToUpper(s.title()[:1]), s.title()[1:])
 		markdownHead(&text, []string{"Role set", "Plan", "Role", "Permission", "Why", "Approved"})
 		for _, c := range s.changes {
-			why := s.note(c)
-			if c.Lacks == "role_set" || c.Lacks == "plan" {
-				why = strings.TrimPrefix(s.whole(c, "", ""), ": ")
-			}
+			why := cmp.Or(s.whole(c, false), s.note(c))
 			markdownLine(&text, []string{
 				optionalKey(c.RoleSet), optionalKey(c.Plan), markdownKey(c.Role), markdownKey(c.Permission),
 				markdownText(why), markdownText(approvalNote(c)),
@@ -70,38 +74,45 @@ func optionalKey(key string) string {
 
 // A side is what became of some cells: newly allowed, or newly denied.
 type side struct {
-	became  string
-	changes []Change
-	// other is when the denial is: was it denied, or is it now?
-	other string
-	// appeared is what happened to something that the other side lacks.
-	appeared string
+	allowed  bool
+	changes  []Change
 	approved int
 }
 
 func (d *Diff) sides() []side {
 	return []side{
-		{"newly allowed", d.Allowed, "was", "new", len(d.Allowed) - d.Unapproved()},
-		{"newly denied", d.Denied, "now", "gone", 0},
+		{allowed: true, changes: d.Allowed, approved: len(d.Allowed) - d.Unapproved()},
+		{allowed: false, changes: d.Denied},
 	}
 }
 
+// either is the word for a newly allowed cell, or the one for a newly denied cell.
+func (s side) either(allowed, denied string) string {
+	if s.allowed {
+		return allowed
+	}
+	return denied
+}
+
 func (s side) title() string {
-	title := fmt.Sprintf("%s: %s", s.became, count(len(s.changes), "cell"))
+	title := fmt.Sprintf("%s: %s", s.either("newly allowed", "newly denied"), count(len(s.changes), "cell"))
 	if s.approved > 0 {
 		title += fmt.Sprintf(", %d of them approved", s.approved)
 	}
 	return title
 }
 
-// whole says that all of a role set or plan is new or gone, or nothing. The names may be
-// left out where they stand beside it.
-func (s side) whole(c Change, roleSet, plan string) string {
+// appeared is what became of something that the side which denies does not have.
+func (s side) appeared() string { return s.either("new", "gone") }
+
+// whole says that all of a role set or plan is new or gone, or nothing. Its name may be
+// left out where it stands beside it.
+func (s side) whole(c Change, named bool) string {
 	switch c.Lacks {
 	case "role_set":
-		return ": " + existence("role set", roleSet, c.RoleSet, s.appeared)
+		return s.existence("role set", c.RoleSet, named)
 	case "plan":
-		return ": " + existence("plan", plan, c.Plan, s.appeared)
+		return s.existence("plan", c.Plan, named)
 	default:
 		return ""
 	}
@@ -109,28 +120,26 @@ func (s side) whole(c Change, roleSet, plan string) string {
 
 // existence says that an entry is new or gone, or, for the empty key, that there is no
 // section of such entries any more, or only now.
-func existence(what, shown, key, appeared string) string {
-	if key == "" {
-		if appeared == "new" {
-			return "the model has no " + what + "s any more"
-		}
-		return "the model has " + what + "s now"
+func (s side) existence(what, key string, named bool) string {
+	switch {
+	case key == "":
+		return s.either("the model has no "+what+"s any more", "the model has "+what+"s now")
+	case named:
+		return what + " " + key + " is " + s.appeared()
+	default:
+		return "the " + what + " is " + s.appeared()
 	}
-	if shown == "" {
-		return "the " + what + " is " + appeared
-	}
-	return what + " " + shown + " is " + appeared
 }
 
 // note says of one cell why it was or is denied.
 func (s side) note(c Change) string {
 	switch c.Lacks {
 	case "":
-		return s.other + " " + longCodes(c.Reasons)
+		return s.either("was", "now") + " " + longCodes(c.Reasons)
 	case "role":
-		return "the role is " + s.appeared + " here"
+		return "the role is " + s.appeared() + " here"
 	case "permission":
-		return "the permission is " + s.appeared
+		return "the permission is " + s.appeared()
 	default:
 		return ""
 	}
@@ -143,7 +152,7 @@ func approvalNote(c Change) string {
 	case c.Approval == "":
 		return "approved"
 	default:
-		return "approved: " + oneLine(c.Approval)
+		return "approved: " + phrase.OneLine(c.Approval)
 	}
 }
 

@@ -26,6 +26,15 @@ func load(t testing.TB, files ...string) *bundle.Bundle {
 	return b
 }
 
+// rounds is how many random models a test takes: the first number, or the second where
+// time is short.
+func rounds(all, few int) int {
+	if raced || testing.Short() {
+		return few
+	}
+	return all
+}
+
 // build makes the matrix of a bundle.
 func build(t testing.TB, b *bundle.Bundle, o matrix.Options) *matrix.Matrix {
 	t.Helper()

@@ -12,7 +12,7 @@ func (m *Matrix) WriteMarkdown(w io.Writer) error {
 	var text strings.Builder
 	for i := range m.Tables {
 		t := &m.Tables[i]
-		text.WriteString("### " + markdownPlace(t.RoleSet, t.Plan) + "\n\n")
+		text.WriteString("### " + place(t.RoleSet, t.Plan, markdownKey) + "\n\n")
 		head := []string{"Permission"}
 		for _, role := range t.Roles {
 			head = append(head, markdownKey(role))
@@ -35,17 +35,6 @@ func (m *Matrix) WriteMarkdown(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
-}
-
-func markdownPlace(roleSet, plan string) string {
-	set, on := "no role sets", "no plans"
-	if roleSet != "" {
-		set = "role set " + markdownKey(roleSet)
-	}
-	if plan != "" {
-		on = "plan " + markdownKey(plan)
-	}
-	return set + ", " + on
 }
 
 func markdownHead(text *strings.Builder, cells []string) {

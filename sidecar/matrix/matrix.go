@@ -80,29 +80,24 @@ func (t *Table) row(i int) []Cell {
 	return t.Cells[i*n : (i+1)*n]
 }
 
-// place names a role set and a plan to a reader.
-func place(roleSet, plan string) string {
-	return orWithout("role set ", roleSet, "no role sets") + ", " + orWithout("plan ", plan, "no plans")
+// place names a role set and a plan to a reader, in the way that show writes a key.
+func place(roleSet, plan string, show func(key string) string) string {
+	set, on := "no role sets", "no plans"
+	if roleSet != "" {
+		set = "role set " + show(roleSet)
+	}
+	if plan != "" {
+		on = "plan " + show(plan)
+	}
+	return set + ", " + on
 }
 
-func orWithout(what, key, without string) string {
-	if key == "" {
-		return without
-	}
-	return what + key
-}
+// plainly shows a key as it is: the model has none that a terminal minds.
+func plainly(key string) string { return key }
 
 // String names a cell in an error.
 func (k Key) String() string {
-	return orWithout("role set ", quoted(k.RoleSet), "no role sets") + ", " + orWithout("plan ", quoted(k.Plan), "no plans") +
-		", role " + phrase.Quote(k.Role) + ", permission " + phrase.Quote(k.Permission)
-}
-
-func quoted(key string) string {
-	if key == "" {
-		return ""
-	}
-	return phrase.Quote(key)
+	return place(k.RoleSet, k.Plan, phrase.Quote) + ", role " + phrase.Quote(k.Role) + ", permission " + phrase.Quote(k.Permission)
 }
 
 // WriteJSON writes the matrix as JSON.

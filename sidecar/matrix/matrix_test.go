@@ -194,7 +194,7 @@ func TestBuild_chosen(t *testing.T) {
 // TestBuild_unchanged: a bundle is shared, and nothing of it may change.
 func TestBuild_unchanged(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 20 {
+	for range rounds(10, 4) {
 		d := anyDocument(r)
 		b, same := d.bundle(t), d.bundle(t)
 		first := build(t, b, matrix.Options{})
@@ -267,7 +267,7 @@ func TestBuild_cancelled(t *testing.T) {
 // TestBuild_order: everything is sorted, and the JSON is the same every time.
 func TestBuild_order(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	for range 10 {
+	for range rounds(10, 3) {
 		m := build(t, anyDocument(r).bundle(t), matrix.Options{})
 		for _, table := range m.Tables {
 			if !slices.IsSorted(table.Roles) || !slices.IsSorted(table.Permissions) || len(table.Cells) != len(table.Roles)*len(table.Permissions) {

@@ -112,21 +112,8 @@ func (f *filling) listed(t *Table, role string) []string {
 		return nil
 	}
 	return slices.DeleteFunc(f.model.Holds(role), func(permission string) bool {
-		feature := featureOf(f.model, permission)
+		feature := f.model.Feature(permission)
 		return slices.Contains(model.SystemPermissions, permission) ||
 			t.Plan != "" && feature != "" && !slices.Contains(f.model.Plans[t.Plan].Features, feature)
 	})
-}
-
-// featureOf is the feature that a permission hangs on: the catalogue's word, or the middle
-// of org:<feature>:<action> for one that is not in it.
-func featureOf(m *model.Model, permission string) string {
-	if p, ok := m.Permissions[permission]; ok {
-		return p.Feature
-	}
-	parts := strings.Split(permission, ":")
-	if len(parts) == 3 && parts[0] == "org" {
-		return parts[1]
-	}
-	return ""
 }

@@ -11,7 +11,7 @@ func (m *Matrix) WriteTable(w io.Writer) error {
 	var text strings.Builder
 	for i := range m.Tables {
 		t := &m.Tables[i]
-		text.WriteString(place(t.RoleSet, t.Plan) + "\n")
+		text.WriteString(place(t.RoleSet, t.Plan, plainly) + "\n")
 		lines := [][]string{append([]string{""}, t.Roles...)}
 		for p, permission := range t.Permissions {
 			line := []string{permission}

@@ -3,7 +3,6 @@ package matrix
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"postern/sidecar/decision"
 )
@@ -32,9 +31,9 @@ func (c Cell) short() string {
 }
 
 // shortCodes are the words of reasons.
-func shortCodes(codes []decision.Code) string {
-	all := make([]string, len(codes))
-	for i, code := range codes {
+func shortCodes(reasons []decision.Code) string {
+	all := make([]string, len(reasons))
+	for i, code := range reasons {
 		all[i] = string(code)
 		if at := slices.IndexFunc(words, func(w word) bool { return w.code == code }); at >= 0 {
 			all[i] = words[at].short
@@ -44,9 +43,9 @@ func shortCodes(codes []decision.Code) string {
 }
 
 // longCodes are the codes of reasons.
-func longCodes(codes []decision.Code) string {
-	all := make([]string, len(codes))
-	for i, code := range codes {
+func longCodes(reasons []decision.Code) string {
+	all := make([]string, len(reasons))
+	for i, code := range reasons {
 		all[i] = string(code)
 	}
 	return strings.Join(all, " ")
@@ -62,9 +61,4 @@ func (m *Matrix) legend() []word {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(words), func(w word) bool { return !used[w.code] })
-}
-
-// oneLine is a text of unknown origin, fit for one line of a terminal.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }), " ")
 }

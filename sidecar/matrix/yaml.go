@@ -55,7 +55,7 @@ func (e *entry) read(item *yaml.Node) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", phrase.Quote(key.Value), err)
 		}
-		e.names, e.texts = append(e.names, key.Value), append(e.texts, value.Value)
+		e.members = append(e.members, member{key.Value, value.Value})
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func checkPermission(key string) error {
 	if !strings.HasPrefix(key, organizationPrefix) {
 		return nil
 	}
-	if strings.HasPrefix(key, systemPrefix) {
+	if IsSystem(key) {
 		if slices.Contains(SystemPermissions, key) {
 			return nil
 		}
@@ -109,9 +109,22 @@ func checkSlug(feature string) error {
 	return nil
 }
 
+// IsSystem reports whether a permission's key is of the form that the issuer keeps for
+// its own. [SystemPermissions] are those that there are.
+func IsSystem(permission string) bool { return strings.HasPrefix(permission, systemPrefix) }
+
+// Feature is the feature that a permission hangs on: the catalogue's word, for one that is
+// not in it what its own key names, else none.
+func (m *Model) Feature(permission string) string {
+	if p, ok := m.Permissions[permission]; ok {
+		return p.Feature
+	}
+	return featureOf(permission)
+}
+
 // featureOf is the feature that a permission's own key names, or none.
 func featureOf(permission string) string {
-	if strings.HasPrefix(permission, systemPrefix) {
+	if IsSystem(permission) {
 		return ""
 	}
 	m := permissionKey.FindStringSubmatch(permission)

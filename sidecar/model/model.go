@@ -146,9 +146,9 @@ type Route struct {
 	Public bool
 	// SignedIn asks for a session, and for nothing of it.
 	SignedIn bool
-	// Require is what the session must meet. It is without terms where the route asks for
-	// less: for a session, or one in an organization.
-	Require requirement.Requirement
+	// Require is what the session must meet; nil where the route asks for less: for a
+	// session, or one in an organization.
+	Require *requirement.Requirement
 	// Organization is the id of the organization that the session must be active in, usually
 	// a parameter of the pattern such as "{org}"; empty asks for none. OrganizationSlug is
 	// the same by the organization's slug.

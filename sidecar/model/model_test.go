@@ -294,6 +294,9 @@ func TestParse_routeMistakes(t *testing.T) {
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"status": 200}}`, "from 400 to 499")
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"status": 503}}`, "whole number")
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"status": 404, "redirect": "/x"}}`, "either a status or a redirect")
+	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"status": 401}}`, "has a meaning of its own")
+	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"redirect": "https://"}}`, "neither a path nor")
+	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"redirect": "https:///evil"}}`, "neither a path nor")
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"redirect": "//evil"}}`, "neither a path nor")
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"redirect": "/\\evil"}}`, "neither a path nor")
 	f(`{"match": "/", "require": {"role": "org:admin"}, "deny": {"redirect": "/a\r\nX: y"}}`, "neither a path nor")
@@ -418,6 +421,7 @@ func FuzzModel(f *testing.F) {
 
 // TestParse_newcomer: nobody joins as the owner.
 func TestParse_newcomer(t *testing.T) {
+	mistaken(t)(`{"role_sets": {"s": {"roles": ["a"], "default_role": "a"}}, "settings": {"owner_role": "a"}}`, "is the owner's role")
 	mistaken(t)(`{"roles": {"a": {}}, "role_sets": {"s": {"roles": ["a"], "default_role": "a"}}, "settings": {"owner_role": "a"}}`,
 		`/role_sets/s/default_role: default role "a" is the owner's role`)
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,8 @@ func (c *checker) route(entry *node) Route {
 		case "signed_in":
 			r.SignedIn = c.onlyTrue(n)
 		case "require":
-			r.Require = c.requirement(n)
+			asked := c.requirement(n)
+			r.Require = &asked
 		case "organization":
 			r.Organization = c.someText(n)
 		case "organization_slug":
@@ -116,9 +118,14 @@ func (c *checker) deny(section *node) Deny {
 		count++
 		switch n.name {
 		case "status":
-			if status := c.whole(n, 499); status != nil && *status < 400 {
+			status := c.whole(n, 499)
+			switch {
+			case status == nil:
+			case *status < 400:
 				c.failf(n, "status is %d, and must be from 400 to 499", *status)
-			} else if status != nil {
+			case *status == 401 || *status == 407 || *status == 408:
+				c.failf(n, "status %d has a meaning of its own to clients and proxies; a session that may not is 403 or 404", *status)
+			default:
 				d.Status = int(*status)
 			}
 		case "redirect":
@@ -141,7 +148,8 @@ func (c *checker) deny(section *node) Deny {
 func (c *checker) redirect(n *node, target string) {
 	printable := !strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' })
 	local := strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
-	absolute := strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "http://")
+	u, err := url.Parse(target)
+	absolute := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 	if !printable || !local && !absolute {
 		c.failf(n, "redirect %s is neither a path nor an http or https URL", phrase.Quote(target))
 	}

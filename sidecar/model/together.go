@@ -13,11 +13,11 @@ func (c *checker) together(root *node, m *Model) {
 	if m.Roles != nil {
 		c.cycles(root.child("roles", nil), m.Roles)
 		c.creators(root, m)
-		c.newcomers(root, m)
 		if m.RoleSets != nil {
 			c.strayRoles(root, m)
 		}
 	}
+	c.newcomers(root, m)
 	if m.Plans != nil && m.Permissions != nil {
 		c.strayFeatures(root, m)
 	}

@@ -29,6 +29,23 @@ func TestQuote(t *testing.T) {
 	f(strings.Repeat("\x80", 100), `"`+strings.Repeat(`\x80`, 76)+`"…`)
 }
 
+func TestOneLine(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		if got := OneLine(in); got != want {
+			t.Errorf("OneLine(%q) = %q, want %q", in, got, want)
+		}
+	}
+	f("", "")
+	f("a b", "a b")
+	f("  a \t\r\n b\u2028c\u00a0d ", "a b c d")
+	f("a\x1b[31m\u202eb\x00", "a [31m b")
+	f("é \U0001f511", "é \U0001f511")
+	// What is no UTF-8 may be half of a terminal's order in another encoding.
+	f("a\xff\x9bb", "a\uFFFDb")
+	f("\n\x00\u200b", "")
+}
+
 func TestSuggest(t *testing.T) {
 	candidates := []string{"listen", "issuers", "check", "opa", "roles", "role_sets", "plans", "settings", "resource", "k"}
 	f := func(name, want string) {

@@ -1,9 +1,12 @@
 // Package phrase has the turns of speech that errors of every package share: how text of
-// unknown origin is quoted, and what may have been meant by a name that nothing has.
+// unknown origin is quoted or made one line, and what may have been meant by a name that
+// nothing has.
 package phrase
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,4 +25,12 @@ func Quote(s string) string {
 		end--
 	}
 	return fmt.Sprintf("%q…", s[:end])
+}
+
+// OneLine makes s fit for one line of a terminal or of a comment, as it stands and not
+// quoted: valid UTF-8, printable, its words apart by one space. It cuts nothing off.
+func OneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " ")
 }

@@ -43,8 +43,10 @@ type Policy struct {
 	route     decider
 	effective rego.PreparedEvalQuery
 	router    *route.Router
-	txn       storage.Transaction
-	revoked   model.Revoked
+	// queries is whether a rule of the bundle may read the query of a proxied request.
+	queries bool
+	txn     storage.Transaction
+	revoked model.Revoked
 }
 
 // A decider is an entrypoint that decides.
@@ -67,7 +69,7 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if err != nil {
 		return nil, err
 	}
-	p = &Policy{bound: bound, txn: compiled.txn}
+	p = &Policy{bound: bound, txn: compiled.txn, queries: readsQuery(b.Modules)}
 	if b.Model != nil {
 		p.revoked = b.Model.Revoked
 		if p.router, err = route.New(b.Model.Routes); err != nil {
@@ -82,6 +84,16 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	}
 	p.effective, err = compiled.entrypoint(ctx, effectivePath)
 	return p, err
+}
+
+// Warnings are what is probably not meant and refuses nothing, with file and line, besides
+// those of the bundle.
+func (p *Policy) Warnings() []string {
+	var all []string
+	for _, m := range p.router.Doubts() {
+		all = append(all, m.Error())
+	}
+	return all
 }
 
 // Check answers one question of POST /v1/check. It never fails: what goes wrong is a

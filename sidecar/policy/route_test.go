@@ -108,13 +108,13 @@ allow := {"allow": false, "reasons": [json.marshal(object.filter(input, ["route"
 	}
 	want := `{"request":{"door":"forward_auth","headers":{"x-a":"1"},"host":"app.example","method":"GET","path":"/o/org_1/a/b c",` +
 		`"query":{"q":["1","2"]},"scheme":"https","segments":["o","org_1","a","b c"]},` +
-		`"route":{"organization":"org_1","params":{"org":"org_1","rest":"a/b c"},"pattern":"GET /o/{org}/{rest...}","public":false}}`
+		`"route":{"organization":"org_1","params":{"org":"org_1","rest":"a/b c"},"pattern":"GET /o/{org}/{rest...}","public":false,"signed_in":false}}`
 	if d.Reasons[0].Message != want {
 		t.Errorf("input:\n%s\nwant\n%s", d.Reasons[0].Message, want)
 	}
-	r = proxied(t, "GET", "/elsewhere?a=%zz")
+	r = proxied(t, "GET", "/elsewhere")
 	d, _, err = p.Route(t.Context(), policy.Input{Now: now}, r)
-	if want := `"path":"/elsewhere","scheme":null,"segments":["elsewhere"]},"route":null}`; err != nil || !strings.Contains(d.Reasons[0].Message, want) {
+	if want := `"path":"/elsewhere","query":{},"scheme":null,"segments":["elsewhere"]},"route":null}`; err != nil || !strings.Contains(d.Reasons[0].Message, want) {
 		t.Errorf("input: %s, %v; want %s", d.Reasons[0].Message, err, want)
 	}
 }
@@ -193,4 +193,30 @@ func TestNew_routes(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `model/data.yaml:3:5: match "/{y}/b": it overlaps with "/a/{x}" of model/data.yaml:2:5`) {
 		t.Errorf("New = %v", err)
 	}
+}
+
+// TestRoute_query: a query that cannot be read denies where a rule could read it, since a
+// rule that denies by it would find nothing.
+func TestRoute_query(t *testing.T) {
+	f := func(rule string, refuses bool) {
+		t.Helper()
+		p := compiled(t, load(t, "model/data.yaml", `routes: [{match: "/", public: true}]`, "extend.rego", "package postern.extend\n"+rule))
+		for _, target := range []string{"/?admin=1&x=%zz", "/?admin=1;x=2", "/?x=1;y&admin=1"} {
+			d, _, err := p.Route(t.Context(), policy.Input{Now: now}, proxied(t, "GET", target))
+			if err != nil || d.Allow == refuses || refuses && d.Reasons[0].Code != decision.RequestMalformed {
+				t.Errorf("%s with %s: %+v, %v", target, rule, d, err)
+			}
+		}
+		if d, _, err := p.Route(t.Context(), policy.Input{Now: now}, proxied(t, "GET", "/?x=1")); err != nil || !d.Allow {
+			t.Errorf("a good query with %s: %+v, %v", rule, d, err)
+		}
+	}
+	f(`deny contains "admin" if input.request.query.admin`, true)
+	f(`deny contains "admin" if input.request["query"].admin`, true)
+	f(`deny contains "admin" if { some name, value in input.request; name == "query"; value.admin }`, true)
+	f(`deny contains "admin" if { r := input.request; r.query.admin }`, true)
+	f(`deny contains "admin" if { r := input; r.request.query.admin }`, true)
+	f(`deny contains "admin" if object.get(input, ["request", "query", "admin"], false) != false`, true)
+	f(`deny contains "admin" if input.request.path == "/admin"`, false)
+	f(`deny contains "admin" if input.session.metadata.query`, false)
 }

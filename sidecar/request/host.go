@@ -51,11 +51,5 @@ func isPort(s string) bool {
 		return true
 	}
 	port, err := strconv.ParseUint(s[1:], 10, 16)
-	return s[0] == ':' && err == nil && port > 0 && s[1] != '+'
-}
-
-// IsMethod reports whether s is a method as they are defined: upper-case letters, which
-// methods are compared in (RFC 9110 section 9.1), and hyphens.
-func IsMethod(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && s[0] != '-'
+	return s[0] == ':' && err == nil && port > 0
 }

@@ -20,10 +20,8 @@ type Target struct {
 	// Path is decoded once. It begins with a slash, and its segments are neither empty nor
 	// dots; only the last one may be empty, after a final slash.
 	Path string
-	// Query is what stands behind the first question mark, as it was sent. HasQuery tells
-	// an empty one from none.
-	Query    string
-	HasQuery bool
+	// Query is what stands behind the first question mark, as it was sent.
+	Query string
 }
 
 // Segments are the path's parts between slashes: none for "/", and a last empty one where
@@ -40,8 +38,9 @@ func (t Target) Segments() []string {
 // percent-decoded exactly once, and whatever two readers could take for different paths
 // is an error: dot segments, empty segments, backslashes, encoded separators of path,
 // query, fragment or parameters, a percent sign that could be decoded a second time,
-// control and invisible characters, bytes that are no UTF-8, letters that normalise to
-// one of these, and bad escapes. The error's text is for a developer.
+// segments that end in a dot or a space, which some systems drop, control and invisible
+// characters, bytes that are no UTF-8, characters that normalise to one of these, two
+// paths joined by a comma, and bad escapes. The error's text is for a developer.
 func ParseTarget(raw string) (Target, error) {
 	if len(raw) > maxTarget {
 		return Target{}, fmt.Errorf("the target is longer than %d bytes", maxTarget)
@@ -54,15 +53,22 @@ func ParseTarget(raw string) (Target, error) {
 	}
 	var t Target
 	encoded := raw
-	encoded, t.Query, t.HasQuery = strings.Cut(raw, "?")
+	encoded, t.Query, _ = strings.Cut(raw, "?")
 	if !strings.HasPrefix(encoded, "/") {
 		return Target{}, errors.New("the target is no path: it does not begin with a slash")
 	}
+	// Proxies join the values of several headers with a comma.
+	if strings.Contains(encoded, ",/") {
+		return Target{}, errors.New("the path seems to be several, joined by a comma")
+	}
 	var err error
-	if t.Path, err = decodePath(encoded); err != nil {
+	if t.Path, err = decodePath(encoded); err == nil {
+		err = CheckPath(t.Path)
+	}
+	if err != nil {
 		return Target{}, err
 	}
-	return t, CheckPath(t.Path)
+	return t, nil
 }
 
 // decodePath decodes percent escapes once. An escape may not stand for what separates.
@@ -104,10 +110,16 @@ func unhex(c byte) byte {
 	}
 }
 
+// isUnicodeEscape reports whether s, behind a percent sign, is uXXXX, which some servers
+// decode.
+func isUnicodeEscape(s string) bool {
+	return len(s) >= 5 && (s[0] == 'u' || s[0] == 'U') && isHex(s[1]) && isHex(s[2]) && isHex(s[3]) && isHex(s[4])
+}
+
 // lookalikes are characters that compatibility normalisation (NFKC) turns into one that
 // separates or escapes, alone or with others: full-width and small forms, and ligatures
-// such as the ellipsis and the care-of sign.
-const lookalikes = "\u037e․‥…⁇⁈⁉℀℁℅℆⒈⒉⒊⒋⒌⒍⒎⒏⒐⒑⒒⒓⒔⒕⒖⒗⒘⒙⒚⒛㏂㏇㏘︔︖︙︰﹒﹔﹖﹟﹨﹪＃％．／；？＼🄀"
+// such as the ellipsis and the care-of sign; and slashes that old code pages fold.
+const lookalikes = "⁄∕∖\u037e․‥…⁇⁈⁉℀℁℅℆⒈⒉⒊⒋⒌⒍⒎⒏⒐⒑⒒⒓⒔⒕⒖⒗⒘⒙⒚⒛㏂㏇㏘︔︖︙︰﹒﹔﹖﹟﹨﹪＃％．／；？＼🄀"
 
 // CheckPath accepts a decoded path that every reader takes for the same.
 func CheckPath(path string) error {
@@ -123,7 +135,9 @@ func CheckPath(path string) error {
 			return fmt.Errorf("the path has a %q in it", r)
 		case r == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]):
 			return errors.New("the path is encoded twice")
-		case !unicode.IsGraphic(r):
+		case r == '%' && isUnicodeEscape(path[i+1:]):
+			return errors.New("the path has an escape of the form %uXXXX in it")
+		case !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return fmt.Errorf("the path has the control or invisible character %U in it", r)
 		case r >= utf8.RuneSelf && strings.ContainsRune(lookalikes, r):
 			return fmt.Errorf("the path has %U in it, which some readers take for a separator", r)
@@ -139,6 +153,8 @@ func CheckPath(path string) error {
 			return errors.New("the path has an empty segment")
 		case s == "." || s == "..":
 			return errors.New("the path has a dot segment")
+		case strings.HasSuffix(s, ".") || strings.HasSuffix(s, " ") || strings.HasPrefix(s, " "):
+			return errors.New("the path has a segment that ends in a dot, or begins or ends with a space")
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package request
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -13,7 +15,7 @@ type Proxied struct {
 	Door string
 	// Method is as the request has it: methods are compared in their case.
 	Method string
-	// Scheme is http, https, or empty where the proxy does not say. Host is of
+	// Scheme is http, https, ws, wss, or empty where the proxy does not say. Host is of
 	// [NormalHost], or empty.
 	Scheme, Host string
 	Target       Target
@@ -22,6 +24,9 @@ type Proxied struct {
 	// reads are not among them.
 	Headers map[string]string
 }
+
+// ForwardAuth names the door of Traefik, Caddy and HAProxy.
+const ForwardAuth = "forward_auth"
 
 // The headers that the forward-auth door reads, and no others: a client's header of
 // another proxy's must not choose what is judged.
@@ -43,24 +48,27 @@ func (e AmbiguousPath) Unwrap() error { return e.Err }
 // and X-Forwarded-Proto, which may. The error is an [AmbiguousPath] where the path is at
 // fault.
 func FromForwardAuth(h *fasthttp.RequestHeader) (Proxied, error) {
-	p := Proxied{Door: "forward_auth", Headers: ownHeaders(h)}
-	var err error
-	if p.Method, err = one(h, forwardedMethod); err != nil {
+	p := Proxied{Door: ForwardAuth, Headers: ownHeaders(h)}
+	method, err := one(h, forwardedMethod)
+	if err != nil {
 		return p, err
 	}
-	if !IsMethod(p.Method) || p.Method == "PRI" {
+	if !IsMethod(method) {
 		return p, fmt.Errorf("%s is no method", forwardedMethod)
 	}
+	p.Method = method
 	uri, err := one(h, forwardedURI)
 	if err != nil {
 		return p, err
 	}
-	if p.Scheme, err = optional(h, forwardedProto); err != nil {
+	scheme, err := optional(h, forwardedProto)
+	if err != nil {
 		return p, err
 	}
-	if p.Scheme != "" && p.Scheme != "http" && p.Scheme != "https" {
-		return p, fmt.Errorf("%s is neither http nor https", forwardedProto)
+	if !slices.Contains([]string{"", "http", "https", "ws", "wss"}, scheme) {
+		return p, fmt.Errorf("%s is none of http, https, ws, wss", forwardedProto)
 	}
+	p.Scheme = scheme
 	host, err := optional(h, forwardedHost)
 	if err != nil {
 		return p, err
@@ -70,10 +78,27 @@ func FromForwardAuth(h *fasthttp.RequestHeader) (Proxied, error) {
 			return p, fmt.Errorf("%s: %w", forwardedHost, err)
 		}
 	}
-	if p.Target, err = ParseTarget(uri); err != nil {
+	if p.Target, err = ParseForwarded(uri); err != nil {
 		return p, AmbiguousPath{fmt.Errorf("%s: %w", forwardedURI, err)}
 	}
 	return p, nil
+}
+
+// ParseForwarded is [ParseTarget] for a target in a header. Where proxies joined two values
+// and the first has a query, the comma between them stands in that.
+func ParseForwarded(uri string) (Target, error) {
+	t, err := ParseTarget(uri)
+	if err == nil && strings.Contains(t.Query, ",/") {
+		return Target{}, errors.New("the target seems to be several, joined by a comma")
+	}
+	return t, err
+}
+
+// IsMethod reports whether s is a method as they are defined: upper-case letters, which
+// methods are compared in (RFC 9110 section 9.1), and hyphens. CONNECT asks for a tunnel
+// and has no path; PRI begins a connection of HTTP/2 (RFC 9113 section 3.4).
+func IsMethod(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && s[0] != '-' && s != "PRI" && s != "CONNECT"
 }
 
 // one is the value of a header that must be there, once and not empty.
@@ -94,27 +119,23 @@ func optional(h *fasthttp.RequestHeader, name string) (string, error) {
 	if len(values) == 0 {
 		return "", nil
 	}
-	value := string(values[0])
-	// Proxies join the values of several headers with a comma. A path may have one, but not
-	// before what begins a second path.
-	if joined := name != forwardedURI && strings.Contains(value, ",") || strings.Contains(value, ",/"); joined {
-		return "", fmt.Errorf("%s has several values", name)
-	}
-	return value, nil
+	return string(values[0]), nil
 }
 
-// kept are headers that policies do not see: credentials, and those about the question
+// withheld are headers that policies do not see: credentials, and those about the question
 // rather than the request that it is about.
-var kept = map[string]bool{
-	"authorization": true, "cookie": true, "host": true, "connection": true, "content-length": true,
-	"x-forwarded-method": true, "x-forwarded-uri": true, "x-forwarded-host": true, "x-forwarded-proto": true,
+var withheld = map[string]bool{
+	"authorization": true, "proxy-authorization": true, "cookie": true,
+	"host": true, "connection": true, "content-length": true, "transfer-encoding": true,
+	strings.ToLower(forwardedMethod): true, strings.ToLower(forwardedURI): true,
+	strings.ToLower(forwardedHost): true, strings.ToLower(forwardedProto): true,
 }
 
 func ownHeaders(h *fasthttp.RequestHeader) map[string]string {
 	headers := map[string]string{}
 	for key, value := range h.All() {
 		name := strings.ToLower(string(key))
-		if kept[name] {
+		if withheld[name] {
 			continue
 		}
 		if before, ok := headers[name]; ok {

@@ -33,7 +33,7 @@ func (r *Router) Explain(method, host, path string) Explanation {
 		return e
 	}
 	for _, c := range r.routes {
-		if c.route == e.Route || !r.fits(c, path) {
+		if c.route == e.Route || !c.fits(path) {
 			continue
 		}
 		e.Others = append(e.Others, c.route)
@@ -50,10 +50,9 @@ func (r *Router) Explain(method, host, path string) Explanation {
 }
 
 // fits asks a mux that has nothing but the pattern's path.
-func (r *Router) fits(c *compiled, path string) bool {
+func (c *compiled) fits(path string) bool {
 	alone := &Router{mux: http.NewServeMux()}
-	only := &compiled{route: c.route, pattern: c.pattern}
-	if register(alone.mux, c.pattern.path, only) != "" {
+	if register(alone.mux, c.pattern.path, c) != "" {
 		return false
 	}
 	return alone.Match("GET", "", path).Route != nil

@@ -15,7 +15,7 @@ import (
 // methods are those that a pattern may name: RFC 9110 section 9, PATCH (RFC 5789), and
 // those of WebDAV (RFC 4918, 3253, 5323). The mux takes any word.
 var methods = []string{
-	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
 	"COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "REPORT", "SEARCH", "UNLOCK",
 }
 
@@ -76,6 +76,8 @@ func (p *pattern) split() error {
 			}
 		case strings.ContainsAny(part, "{}"):
 			return fmt.Errorf("%s: a parameter is a whole part of the path", phrase.Quote(part))
+		case strings.ContainsAny(part, "*()") || strings.HasPrefix(part, ":"):
+			return fmt.Errorf("%s is written for other matchers: a parameter is {name}, all below is a final slash (postern routes import carries lists over)", phrase.Quote(part))
 		default:
 			literal, err := url.PathUnescape(part)
 			if err != nil || strings.Contains(literal, "/") {
@@ -83,6 +85,9 @@ func (p *pattern) split() error {
 			}
 			s.literal = literal
 			s.open = part == "" // only a last one; the check below refuses others
+		}
+		if n := len(p.segments); n > 0 && (p.segments[n-1].open || p.segments[n-1].end) {
+			return fmt.Errorf("nothing may stand behind {name...} and {$}, as %s does", phrase.Quote(part))
 		}
 		literals.WriteByte('/')
 		if m == nil {
@@ -98,7 +103,12 @@ func (p *pattern) split() error {
 	return nil
 }
 
-// text is the pattern as the mux is told, in one spelling for each pattern.
+// equal reports whether two patterns are one, however their characters are encoded.
+func (p *pattern) equal(q *pattern) bool {
+	return p.method == q.method && p.host == q.host && slices.Equal(p.segments, q.segments)
+}
+
+// text is the pattern as the mux is told.
 func (p *pattern) text() string {
 	if p.method == "" {
 		return p.host + p.path
@@ -126,11 +136,11 @@ func (p *pattern) params(path string) []Param {
 	return all
 }
 
-// parameter is the name in a value such as "{org}", empty in one without braces. It must
-// be a parameter of the pattern for one part of the path.
-func (p *pattern) parameter(value string) (string, error) {
+// checkParameter accepts a value without braces, and one that is a parameter of the
+// pattern for one part of the path, such as "{org}".
+func (p *pattern) checkParameter(value string) error {
 	if !strings.ContainsAny(value, "{}") {
-		return "", nil
+		return nil
 	}
 	var names []string
 	for _, s := range p.segments {
@@ -140,17 +150,7 @@ func (p *pattern) parameter(value string) (string, error) {
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(value, "{"), "}")
 	if "{"+name+"}" != value || !slices.Contains(names, name) {
-		return "", fmt.Errorf("it is no parameter of match%s", phrase.DidYouMean(phrase.Suggest(name, names)))
+		return fmt.Errorf("it is no parameter of match%s", phrase.DidYouMean(phrase.Suggest(name, names)))
 	}
-	return name, nil
-}
-
-// Value is what a member of a route such as organization: "{org}" comes to in a match:
-// the parameter's value, or the text itself.
-func (m Match) Value(text string) string {
-	if len(text) > 2 && text[0] == '{' {
-		value, _ := m.Param(text[1 : len(text)-1])
-		return value
-	}
-	return text
+	return nil
 }

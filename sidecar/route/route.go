@@ -42,6 +42,16 @@ func (m Match) Param(name string) (string, bool) {
 	return "", false
 }
 
+// Value is what a member of a route such as organization: "{org}" comes to: the value of
+// the parameter, or the text itself.
+func (m Match) Value(text string) string {
+	if len(text) > 2 && text[0] == '{' {
+		value, _ := m.Param(text[1 : len(text)-1])
+		return value
+	}
+	return text
+}
+
 // A compiled route is the handler of its pattern, which is never called.
 type compiled struct {
 	route   *model.Route

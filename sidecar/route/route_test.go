@@ -58,7 +58,6 @@ func TestMatch(t *testing.T) {
 	f("GET", "a.example", "/o/org_1/", "/o/{org}/ org=org_1")
 	f("GET", "a.example", "/o/org_1/x/y", "/o/{org}/ org=org_1")
 	f("GET", "a.example", "/o/org_1", "") // and here to /o/org_1/
-	f("CONNECT", "a.example", "/o/org_1", "")
 	f("GET", "a.example", "/o/org_1/files/a/b", "/o/{org}/files/{path...} org=org_1 path=a/b")
 	f("GET", "a.example", "/o/org_1/files/", "/o/{org}/files/{path...} org=org_1 path=")
 	f("GET", "a.example", "/o/a b%/x", "/o/{org}/ org=a b%")
@@ -91,16 +90,17 @@ func TestNew_mistakes(t *testing.T) {
 	}
 	f("model/data.yaml:2:3: match \"GET /a\": model/data.yaml:1:3 has the same pattern", "GET /a", "GET /a")
 	f("has the same pattern", "GET /a", "GET   /a")
+	f("has the same pattern", "/a%62/{x}", "/ab/{x}")
 	f("model/data.yaml:3:3: match \"/{x}/b\": it overlaps with \"/a/{y}\" of model/data.yaml:2:3", "/", "/a/{y}", "/{x}/b")
 	f("overlaps", "/a/", "GET /{x}/{$}")
 	f("model/data.yaml:1:3: match \"a\"", "a", "GET /b")
 	f("\"get\" is no method; did you mean \"GET\"?", "get /a")
 	f("\"GETT\" is no method", "GETT /a")
 	f("\"\" is no method", " /a")
+	f("\"CONNECT\" is no method", "CONNECT /a")
 	f("host \"Admin.example\"", "Admin.example/")
 	f("host \"admin.example:80\"", "admin.example:80/")
 	f("host \"{host}\"", "{host}/a")
-	f("no request can match", "/a//b")
 	f("no request can match", "/a/../b")
 	f("no request can match", "/a%3Bb")
 	f("no request can match", "/a%25%32%65")
@@ -112,7 +112,12 @@ func TestNew_mistakes(t *testing.T) {
 	f("is no parameter", "/{}")
 	f("is no parameter", "/{id$}")
 	f("is a whole part", "/{1}")
-	f("{path...}", "/{path...}/x")
+	f("nothing may stand behind", "/{path...}/x")
+	f("nothing may stand behind", "GET /b", "/a/{$}/x")
+	f("nothing may stand behind", "/a//x")
+	for _, other := range []string{"/admin(.*)", "/admin/*", "/users/:id", "/q*", "/(.*)", "/*"} {
+		f("is written for other matchers", other)
+	}
 	f("duplicate", "/{a}/{a}")
 	f("has a slash", "GET")
 	// All at once.
@@ -272,5 +277,40 @@ func BenchmarkMatch(b *testing.B) {
 		if r.Match("GET", "a.example", "/invoices/7").Route == nil {
 			b.Fatal("no match")
 		}
+	}
+}
+
+// TestDoubts: what is guarded is not open by another method or with another slash.
+func TestDoubts(t *testing.T) {
+	f := func(want string, public []string, guarded ...string) {
+		t.Helper()
+		all := routes(append(public, guarded...)...)
+		for i := range public {
+			all[i].Public = true
+		}
+		r, err := New(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range r.Doubts() {
+			got = append(got, m.Error())
+		}
+		if strings.Join(got, "\n") != want {
+			t.Errorf("%q beside %q: %q, want %q", guarded, public, got, want)
+		}
+	}
+	f(`model/data.yaml:2:3: "GET /admin" is guarded, but GET /admin/ falls to "/" (model/data.yaml:1:3), which is public`, []string{"/"}, "GET /admin")
+	f(`model/data.yaml:2:3: "GET /admin/" is guarded, but POST /admin/ falls to "/" (model/data.yaml:1:3), which is public
+model/data.yaml:3:3: "GET /admin" is guarded, but POST /admin falls to "/" (model/data.yaml:1:3), which is public`, []string{"/"}, "GET /admin/", "GET /admin")
+	f("", []string{"/"}, "/admin/", "GET /admin") // POST /admin would be redirected, and is denied
+	f(`model/data.yaml:2:3: "/adm/{id}" is guarded, but GET /adm/x/ falls to "/" (model/data.yaml:1:3), which is public`, []string{"/"}, "/adm/{id}")
+	f(`model/data.yaml:2:3: "/adm/{$}" is guarded, but GET /adm falls to "/{page}" (model/data.yaml:1:3), which is public`, []string{"/{page}"}, "/adm/{$}")
+	f("", []string{"/"}, "/admin", "/admin/")
+	f("", []string{"/public/", "/{$}"}, "GET /admin", "/x/{y}")
+	f(`model/data.yaml:2:3: "GET a.example/x" is guarded, but GET /x/ falls to "a.example/" (model/data.yaml:1:3), which is public`, []string{"a.example/"}, "GET a.example/x")
+	var none *Router
+	if none.Doubts() != nil {
+		t.Error("doubts about no routes")
 	}
 }

@@ -79,9 +79,11 @@ func identifier(name string, position int, taken map[string]bool) string {
 	return name
 }
 
+// encode writes text. What would be syntax to other matchers is encoded as well, since a
+// model refuses it in a route: it is mostly a pattern that nobody has carried over.
 func encode(b *strings.Builder, text string) {
 	for _, r := range text {
-		if unicode.IsPrint(r) && !strings.ContainsRune(` %{}`, r) {
+		if unicode.IsPrint(r) && !strings.ContainsRune(` %{}*()`, r) {
 			b.WriteRune(r)
 			continue
 		}

@@ -109,7 +109,8 @@ func TestTranslate(t *testing.T) {
 	f("/a b/\\{c\\}", "/a%20b/%7Bc%7D", "/a%20b/%7Bc%7D/{$}")
 	f("/100%", "/100%25", "/100%25/{$}")
 	f("/café", "/café", "/café/{$}")
-	f(`/a(\))`, "/a)", "/a)/{$}")
+	f(`/a(\))`, "/a%29", "/a%29/{$}")
+	f(`/\(a/\*`, "/%28a/%2A", "/%28a/%2A/{$}")
 	f("/a\\", "/a", "/a/{$}")
 	// What matches nothing, and what is denied before it could match.
 	f("admin")

@@ -87,7 +87,7 @@ func (t *Translation) untangle(routes []owned) ([]owned, error) {
 		}
 		j := crossing(routes, i)
 		if j < 0 {
-			return nil, fmt.Errorf("BUG: route %s: %w", routes[i], err)
+			panic(fmt.Sprintf("BUG: route %s: %v", routes[i], err))
 		}
 		switch {
 		case divisible(routes[i].route, routes[j].route):

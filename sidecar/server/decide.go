@@ -119,7 +119,7 @@ func (s *Server) decide(ctx context.Context, a asking, q request.Question) decis
 		return decision.Because(decision.NotReady, "")
 	}
 	d, cause := a.snapshot.policy.Check(ctx, a.input, q)
-	s.complain(&a, d, cause)
+	s.complain(a, d, cause)
 	return d
 }
 

@@ -19,6 +19,7 @@ const maxFields = 256
 // returns the status to refuse the request with, and 0 where all is well.
 func misframed(h *fasthttp.RequestHeader) (status int, message string) {
 	fields, length, encoding := 0, false, false
+	var once [2]bool // of onlyOnce
 	for rest := h.RawHeaders(); len(rest) > 0; {
 		line, after, _ := bytes.Cut(rest, []byte{'\n'})
 		rest = after
@@ -36,6 +37,12 @@ func misframed(h *fasthttp.RequestHeader) (status int, message string) {
 			return fasthttp.StatusBadRequest, "the name of a header has a space in it"
 		}
 		fields++
+		for i, single := range onlyOnce {
+			if named(name, single) && once[i] {
+				return fasthttp.StatusBadRequest, "the header " + single + " is there twice"
+			}
+			once[i] = once[i] || named(name, single)
+		}
 		switch {
 		case named(name, fasthttp.HeaderCookie):
 			fields += bytes.Count(value, []byte{';'})
@@ -59,6 +66,10 @@ func misframed(h *fasthttp.RequestHeader) (status int, message string) {
 		return 0, ""
 	}
 }
+
+// onlyOnce are headers of which fasthttp keeps one where a client sends several: policy
+// would see another than the upstream.
+var onlyOnce = [2]string{fasthttp.HeaderContentType, fasthttp.HeaderUserAgent}
 
 // plainPort reports whether the port in host, if there is one, is one of TCP's; fasthttp
 // has looked at the rest.

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/request"
 	"postern/sidecar/response"
 )
 
@@ -31,7 +32,7 @@ func (s *Server) doors() map[string]door {
 		open["/v1/session"] = door{"session", fasthttp.MethodGet, s.session, response.NoSession}
 	}
 	if s.config.Doors.ForwardAuth {
-		open["/forward-auth"] = door{"forward_auth", "", s.forwardAuth, refuseProxy}
+		open["/forward-auth"] = door{request.ForwardAuth, "", s.forwardAuth, refuseProxy}
 	}
 	return open
 }

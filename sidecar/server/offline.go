@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/config"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 )
@@ -31,11 +32,17 @@ func (s *Server) Offline(ctx context.Context, raw string, now time.Time) (*polic
 // loadOnce loads all that decides, and joins all that is wrong with it.
 func (s *Server) loadOnce(ctx context.Context) (*snapshot, error) {
 	next, err := s.build(ctx)
-	errs := []error{err}
-	for _, i := range s.issuers {
+	return next, errors.Join(err, loadKeys(ctx, s.config, s.issuers))
+}
+
+// loadKeys loads every issuer's keys once, in the order of the configuration.
+func loadKeys(ctx context.Context, c *config.Config, known map[string]*issuer) error {
+	var errs []error
+	for _, ic := range c.Issuers.List {
+		i := known[ic.Issuer]
 		if err := i.keys.Load(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("issuer %s: %w", i.name, err))
 		}
 	}
-	return next, errors.Join(errs...)
+	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -14,7 +15,7 @@ import (
 
 // forwardAuth answers /forward-auth, for Traefik, Caddy and HAProxy.
 func (s *Server) forwardAuth(ctx *fasthttp.RequestCtx) {
-	a := s.begin(ctx, "forward_auth")
+	a := s.begin(ctx, request.ForwardAuth)
 	asked, err := request.FromForwardAuth(&ctx.Request.Header)
 	d, deny := s.routed(&a, asked, err)
 	s.record(a, nil, nil, d)
@@ -34,16 +35,26 @@ func (s *Server) routed(a *asking, asked request.Proxied, unreadable error) (dec
 		return decision.Because(decision.NotReady, ""), response.Deny{}
 	}
 	d, governs, cause := a.snapshot.policy.Route(context.Background(), a.input, asked)
-	s.complain(a, d, cause)
+	s.complain(*a, d, cause)
 	if governs.Route == nil {
 		return d, response.Deny{}
 	}
 	a.pattern = governs.Route.Match
+	if broken(d) {
+		return d, response.Deny{}
+	}
 	return d, response.Deny(governs.Route.Deny)
 }
 
+// broken reports whether it is policy that failed, and not the session.
+func broken(d decision.Decision) bool {
+	return slices.ContainsFunc(d.Reasons, func(r decision.Reason) bool {
+		return r.Code == decision.PolicyError || r.Code == decision.PolicyTimeout || r.Code == decision.PolicyUndefined
+	})
+}
+
 // complain logs what kept policy from an answer.
-func (s *Server) complain(a *asking, d decision.Decision, cause error) {
+func (s *Server) complain(a asking, d decision.Decision, cause error) {
 	if cause == nil {
 		return
 	}

@@ -59,8 +59,13 @@ func TestForwardAuth(t *testing.T) {
 	f(401, asked("GET", "/owner")...)
 	f(400, asked("GET", "/public/../owner", bearer...)...)
 	f(400, asked("GET", "/o/org_acme%2f..%2forg_globex/", bearer...)...)
+	f(400, asked("GET", "/public/%ff")...)
+	f(400, asked("G\xff", "/public/x")...)
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(s.log.String(), "loses records") {
+		t.Error("the decision log lost records")
 	}
 	text, err := os.ReadFile(log)
 	if err != nil {
@@ -99,7 +104,7 @@ func TestForwardAuth_headers(t *testing.T) {
 	f(400, base("X-Forwarded-Uri", "X-Original-Uri", "/public/x", "X-Rewrite-Url", "/public/x")...)
 	for name, values := range map[string][]string{
 		"X-Forwarded-Uri":    {"", "public", "//public/x", "http://app.example/public/x", "/public/x#a", "/public,/owner", "/public, /owner", "/public;x", "/" + strings.Repeat("a", 9000), "*"},
-		"X-Forwarded-Method": {"", "get", "GET, POST", "G T", "PRI"},
+		"X-Forwarded-Method": {"", "get", "GET, POST", "G T", "PRI", "CONNECT"},
 		"X-Forwarded-Host":   {"a/b@c", "a, b", "a..b", "a:99999", "[::1"},
 		"X-Forwarded-Proto":  {"javascript", "http, https", "HTTP"},
 	} {
@@ -165,5 +170,20 @@ func TestForwardAuth_reload(t *testing.T) {
 	})
 	if a := s.do("GET", "/forward-auth", "", asked("GET", "/public/x")...); a.Code != 403 {
 		t.Errorf("a route that went: %d", a.Code)
+	}
+}
+
+// TestForwardAuth_brokenPolicy: what keeps policy from an answer is no matter of the route's
+// own deny.
+func TestForwardAuth_brokenPolicy(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "model/data.yaml", `routes: [{match: "/", signed_in: true, deny: {redirect: /upgrade}}]`)
+	write(t, dir, "extend.rego", "package postern.extend\n\ndeny contains \"odd\" if to_number(input.request.headers[\"x-n\"]) == 1\n")
+	s := start(t, standard(t, dir))
+	bearer := []string{"Authorization", "Bearer " + sign(t, nil)}
+	for n, want := range map[string]int{"0": 200, "1": 302, "abc": 403} {
+		if a := s.do("GET", "/forward-auth", "", asked("GET", "/x", append(bearer, "X-N", n)...)...); a.Code != want {
+			t.Errorf("x-n %s: %d, want %d", n, a.Code, want)
+		}
 	}
 }

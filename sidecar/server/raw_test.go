@@ -256,6 +256,8 @@ func TestRaw_lines(t *testing.T) {
 	f("bare CR in a value", head+"X-A: b\rc\r\n"+end, "400")
 	f("NUL in a value", head+"X-A: b\x00c\r\n"+end, "400")
 	f("a control character in a value", head+"X-A: b\x01c\r\n"+end, "400")
+	f("two content types", head+"Content-Type: a\r\ncontent-type: b\r\n"+end, "400")
+	f("two user agents", head+"User-Agent: a\r\nUser-Agent: b\r\n"+end, "400")
 	f("a folded header", head+"X-A: b\r\n c\r\n"+end, "400")
 	f("a header folded with a tab", head+"X-A: b\r\n\tc\r\n"+end, "400")
 	f("a folded credential", strings.Replace(head, "Bearer ", "Bearer\r\n ", 1)+end, "400")

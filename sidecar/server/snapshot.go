@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/config"
 	"postern/sidecar/policy"
 )
 
@@ -91,7 +93,7 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
 	s.metrics.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
-	for _, w := range next.bundle.Warnings {
+	for _, w := range append(slices.Clone(next.bundle.Warnings), next.policy.Warnings()...) {
 		s.log.Warn("bundle", "warning", w)
 	}
 	return nil
@@ -156,16 +158,17 @@ func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
 		return nil, err
 	}
 	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}
-	p, err := policy.New(ctx, b, bound, s.policyOptions())
+	p, err := policy.New(ctx, b, bound, PolicyOptions(s.config))
 	if err != nil {
 		return nil, err
 	}
 	return &snapshot{policy: p, bundle: b, bound: bound, loadedAt: s.now()}, nil
 }
 
-func (s *Server) policyOptions() policy.Options {
+// PolicyOptions are what a configuration says about policy.
+func PolicyOptions(c *config.Config) policy.Options {
 	return policy.Options{
-		Builtins:    s.config.Policy.Builtins,
-		Entrypoints: bundle.Entrypoints{Check: s.config.Entrypoints.Check, Route: s.config.Entrypoints.Route},
+		Builtins:    c.Policy.Builtins,
+		Entrypoints: bundle.Entrypoints{Check: c.Entrypoints.Check, Route: c.Entrypoints.Route},
 	}
 }

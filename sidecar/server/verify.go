@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"postern/sidecar/config"
@@ -20,14 +18,7 @@ func Verify(ctx context.Context, c *config.Config, raw string, now time.Time) (i
 		return policy.Input{}, nil, err
 	}
 	s := &Server{verifier: verifier, issuers: known}
-	var errs []error
-	for _, ic := range c.Issuers.List {
-		i := known[ic.Issuer]
-		if err := i.keys.Load(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("issuer %s: %w", i.name, err))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := loadKeys(ctx, c, known); err != nil {
 		return policy.Input{}, nil, err
 	}
 	in = policy.Input{Now: now}

@@ -76,8 +76,8 @@ func (p payload) dates(c *Claims) error {
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2), rounded down and rounded up to
-// whole seconds. A fraction is allowed; an exponent, a sign, and anything outside the
-// years 1970 to 9999 are not, nor is any type but a number.
+// whole seconds. A fraction is allowed; an exponent, a sign, 0, and anything after the year
+// 9999 are not, nor is any type but a number.
 func numericDate(value jsontext.Value) (down, up int64, err error) {
 	if value.Kind() != '0' {
 		return 0, 0, errors.New("not a number")
@@ -88,7 +88,7 @@ func numericDate(value jsontext.Value) (down, up int64, err error) {
 	}
 	down, err = strconv.ParseInt(string(whole), 10, 64)
 	if err != nil || down <= 0 || down >= endOfTime {
-		return 0, 0, errors.New("not between the years 1970 and 9999")
+		return 0, 0, errors.New("not after 1970-01-01T00:00:00Z and before the year 10000")
 	}
 	if len(bytes.Trim(fraction, "0")) > 0 {
 		return down, down + 1, nil

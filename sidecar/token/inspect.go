@@ -10,6 +10,10 @@ import (
 	"postern/sidecar/decision"
 )
 
+// SessionCategory is the header cat of Clerk's session tokens, the one category that a
+// verifier takes.
+const SessionCategory = sessionCategory
+
 // An Inspection is what a token says about itself. Nobody vouches for any of it.
 type Inspection struct {
 	// Header and Payload are the objects as they were signed. Payload is nil if it is not
@@ -18,8 +22,6 @@ type Inspection struct {
 	// Algorithm, Type, Category and KeyID are the header's alg, typ, cat and kid, Issuer is
 	// the payload's iss; each is empty where it is absent or not a string.
 	Algorithm, Type, Category, KeyID, Issuer string
-	// Size is the length of the token, SignatureSize that of the decoded signature, in bytes.
-	Size, SignatureSize int
 
 	header  header
 	payload payload
@@ -31,17 +33,15 @@ type Inspection struct {
 func Inspect(raw string) (Inspection, error) {
 	c, err := parseCompact(raw, maxMaxBytes)
 	if err != nil {
-		return Inspection{Size: len(raw)}, err
+		return Inspection{}, err
 	}
 	in := Inspection{
-		Header:        c.head,
-		Algorithm:     c.header.alg.value,
-		Type:          c.header.typ.value,
-		Category:      c.header.cat.value,
-		KeyID:         c.header.kid.value,
-		Size:          c.size,
-		SignatureSize: len(c.signature),
-		header:        c.header,
+		Header:    c.head,
+		Algorithm: c.header.alg.value,
+		Type:      c.header.typ.value,
+		Category:  c.header.cat.value,
+		KeyID:     c.header.kid.value,
+		header:    c.header,
 	}
 	p, err := parsePayload(c.payload)
 	if err != nil {

@@ -29,7 +29,7 @@ func Go(m *model.Model, pkg string) ([]byte, error) {
 	if !token.IsIdentifier(pkg) || pkg == "_" {
 		return nil, fmt.Errorf("%q is no name of a Go package", pkg)
 	}
-	all := kinds(m)
+	all := vocabularyOf(m).kinds()
 	names, err := identifiers(all)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func identifiers(all []kind) (map[string][]constant, error) {
 func plain(kind, key string) string {
 	rest := cmp.Or(strings.TrimPrefix(key, organizationPrefix), key)
 	if kind == "SystemPermission" {
-		rest = strings.TrimPrefix(key, systemPrefix)
+		rest = strings.TrimPrefix(rest, "sys_")
 	}
 	words := strings.FieldsFunc(strings.ToValidUTF8(rest, " "), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)

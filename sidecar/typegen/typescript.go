@@ -31,12 +31,12 @@ const outside = `
 func TypeScript(m *model.Model) []byte {
 	var b strings.Builder
 	b.WriteString(generated + "\n")
-	all := kinds(m)
-	for _, k := range all {
+	names := vocabularyOf(m)
+	for _, k := range names.kinds() {
 		writeUnion(&b, k)
 	}
-	role, foreignRole := clerkNames(all[0])
-	permission, foreignPermission := clerkNames(all[1])
+	role, foreignRole := clerkNames(names.roles)
+	permission, foreignPermission := clerkNames(names.permissions)
 	if foreignRole || foreignPermission {
 		b.WriteString(outside)
 	} else {

@@ -35,15 +35,18 @@ _actions := {
 	},
 	"membership.update_role": {
 		"facts": {"user_id", "from", "to", "holders"},
-		"conditions": {"in_organization", "memberships_manage", "role_assignable", "role_managed", "minimum_holders"},
+		"conditions": {"in_organization", "memberships_manage", "role_assignable", "role_managed", "role_own", "owner_kept", "minimum_holders"},
 	},
 	"membership.remove": {
 		"facts": {"user_id", "role", "holders"},
-		"conditions": {"in_organization", "self_or_memberships_manage", "self_or_role_managed", "not_owner", "minimum_holders", "not_last_organization"},
+		"conditions": {
+			"in_organization", "self_or_memberships_manage", "self_or_role_managed", "role_known", "role_own",
+			"not_owner", "minimum_holders", "not_last_organization",
+		},
 	},
 	"membership.leave": {
 		"facts": {"user_id", "role", "holders", "organizations"},
-		"conditions": {"in_organization", "self", "not_owner", "minimum_holders", "not_last_organization"},
+		"conditions": {"in_organization", "self", "role_known", "role_own", "not_owner", "minimum_holders", "not_last_organization"},
 	},
 	"domain.enroll": {
 		"facts": {"email", "domain", "members", "pending"},
@@ -59,7 +62,7 @@ _actions := {
 # description: Whether the session may do it. Every fact must be told, and every condition hold.
 allowed if {
 	session.signed_in
-	count(_missing) == 0
+	_told
 	every name in _actions[input.action].conditions { condition.met[name] }
 }
 
@@ -80,9 +83,13 @@ denials contains missing if some missing in _missing
 denials contains because if some because in _unmet
 
 # A condition that cannot say why denies like any other.
-denials contains {"code": "action_not_allowed", "action": input.action} if {
+denials contains {
+	"code": "action_not_allowed",
+	"action": input.action,
+	"message": "a condition of the action does not hold, and cannot say why",
+} if {
 	session.signed_in
-	count(_missing) == 0
+	_told
 	not allowed
 	count(_unmet) == 0
 }
@@ -91,13 +98,17 @@ denials contains {"code": "action_not_allowed", "action": input.action} if {
 # description: How domain.enroll enrolls, which organization in which role by which mode.
 enrollment := condition.enrollment
 
+_told if {
+	every name in _actions[input.action].facts { name in fact.stated }
+}
+
 _missing := fact.missing(_actions[input.action].facts)
 
 # The conditions' own words, with the action and the condition, which is the rule. Each is
 # asked by its name alone: the others may need facts that nobody has looked at.
 _unmet := {because |
 	session.signed_in
-	count(_missing) == 0
+	_told
 	some name in _actions[input.action].conditions
 	not condition.met[name]
 	because := object.union(condition.why[name], {"action": input.action, "rule": name})

@@ -43,6 +43,26 @@ test_switch_denied if {
 	_denied_by("not_suspended", "organization_suspended", _good("organization.switch"), _suspended)
 }
 
+# What is revoked for good, or until some time, is nowhere to go.
+test_revoked_organization if {
+	model := _modelled({"organizations": {"org_globex": {"domains": {"globex.com": "automatic_invitation"}}}})
+	enrolling := {"domain": "globex.com", "email": "bob@globex.com"}
+	every asked in [
+		_good("organization.switch"),
+		_resource("role.assign", {"organization": "org_globex"}),
+		_resource("domain.enroll", enrolling),
+		_resource("domain.enroll", object.union(enrolling, {"organization": "org_globex"})),
+	] {
+		every entry in [{}, {"until": 1767229200}] {
+			_denied_by("not_suspended", "organization_suspended", asked, object.union(model, _revoking("org_globex", entry)))
+		}
+		_allowed(asked, object.union(model, _revoking("org_globex", {"issued_before": 1767225600})))
+		_allowed(asked, object.union(model, _revoking("org_acme", {})))
+	}
+}
+
+_revoking(id, entry) := {"revoked": {"organizations": {id: entry}}}
+
 test_switch_to_the_personal_account if {
 	on := _modelled({"settings": {"personal_accounts": true}})
 	every resource in [{"organization": null}, {"organization": null, "member": false}, {"organization": null, "member": 7}] {
@@ -111,12 +131,21 @@ test_update_role_denied if {
 	_denied_by("minimum_holders", "action_not_allowed", _resource("membership.update_role", {"holders": 1, "role": "org:member"}), _model)
 }
 
+test_update_ones_own_role if {
+	_denied_by("owner_kept", "action_not_allowed", _oneself("membership.update_role", "org:owner", {"holders": 9, "owners": 1}), _model)
+	_allowed(_resource("membership.update_role", {"user_id": "user_bob"}), _model)
+	_allowed(_oneself("membership.update_role", "org:owner", {"to": "owner"}), _model)
+	_allowed(_oneself("membership.update_role", "org:owner", {}), json.remove(_model, ["settings/owner_role"]))
+	_allowed(_oneself("membership.update_role", "org:admin", {"from": "org:admin"}), _model)
+	_denied_by("role_own", "action_not_allowed", _oneself("membership.update_role", "org:owner", {"from": "org:admin"}), _model)
+}
+
 test_remove_denied if {
 	_denied_by("self_or_memberships_manage", "permission_not_granted", _role("membership.remove", "org:member"), _model)
 	auditor := object.union(_role("membership.remove", "org:admin"), {"resource": {"role": "org:auditor"}})
 	_denied_by("self_or_role_managed", "role_required", auditor, _model)
 	_denied_by("not_owner", "action_not_allowed", _resource("membership.remove", {"role": "org:owner", "holders": 2}), _model)
-	_denied_by("not_owner", "action_not_allowed", _resource("membership.remove", {"role": "owner", "holders": 2, "user_id": "user_ada", "organizations": 2}), _model)
+	_denied_by("not_owner", "action_not_allowed", _oneself("membership.remove", "org:owner", {"role": "owner", "holders": 2}), _model)
 	ownerless := json.remove(_model, ["settings/owner_role"])
 	_allowed(_resource("membership.remove", {"role": "org:owner", "holders": 2}), ownerless)
 	every other in [{}, {"from": "org:member"}, {"to": "org:owner"}] {
@@ -126,24 +155,62 @@ test_remove_denied if {
 }
 
 test_remove_oneself if {
-	oneself := {"user_id": "user_ada", "role": "org:member", "organizations": 2}
-	_allowed(object.union(_role("membership.remove", "org:member"), {"resource": oneself}), _model)
-	_allowed(object.union(_role("membership.remove", "org:member"), {"resource": object.union(oneself, {"role": "org:auditor", "holders": 2})}), _model)
-	last := object.union(oneself, {"organizations": 1})
-	_denied_by("not_last_organization", "organization_required", _resource("membership.remove", last), _model)
-	unstated := object.remove(oneself, {"organizations"})
-	_denied_by("not_last_organization", "action_incomplete", _resource("membership.remove", unstated), _model)
-	_allowed(_resource("membership.remove", unstated), _modelled({"settings": {"personal_accounts": true}}))
+	oneself := _oneself("membership.remove", "org:member", {"role": "org:member"})
+	_allowed(oneself, _model)
+	_allowed(_oneself("membership.remove", "org:auditor", {"role": "org:auditor"}), _model)
+	last := object.union(oneself, {"resource": {"organizations": 1}})
+	_denied_by("not_last_organization", "organization_required", last, _model)
+	unstated := json.remove(oneself, ["resource/organizations"])
+	_denied_by("not_last_organization", "action_incomplete", unstated, _model)
+	_allowed(unstated, _modelled({"settings": {"personal_accounts": true}}))
+}
+
+_misspelled := {"org:onwer", "onwer", "org:Owner", "org:admins", "org:owner "}
+
+test_remove_of_an_unknown_role if {
+	without_roles := json.remove(_model, ["roles"])
+	by_token := _tokens("membership.remove", "org:sys_memberships:manage")
+	every role in _misspelled {
+		asked := object.union(by_token, {"resource": {"role": role, "holders": 2}})
+		_denied_by("role_known", "action_not_allowed", asked, _model)
+		_denied_by("role_known", "action_not_allowed", asked, without_roles)
+		_denied_by("role_known", "action_not_allowed", asked, json.remove(without_roles, ["role_sets"]))
+	}
+	asked := object.union(by_token, {"resource": {"role": "admin", "holders": 2}})
+	_allowed(asked, _model)
+	_allowed(asked, without_roles)
+	_denied_by("role_known", "action_not_allowed", asked, json.remove(without_roles, ["role_sets"]))
+	_allowed(asked, {})
+}
+
+_tokens(name, permission) := object.union(_good(name), {"session": {"org": {"permissions": [permission]}}})
+
+# Whoever goes under a role that he does not have would go as somebody else.
+test_own_role_is_stated if {
+	every name in ["membership.remove", "membership.leave"] {
+		every role in ["org:member", "member", "org:admin"] {
+			_denied_by("role_own", "action_not_allowed", _oneself(name, "org:owner", {"role": role, "holders": 9}), _model)
+		}
+		_denied_by("role_own", "action_not_allowed", _oneself(name, null, {"role": "org:member", "holders": 9}), json.remove(_model, ["role_sets"]))
+		_allowed(_oneself(name, "org:member", {"role": "org:member"}), _model)
+		_allowed(_oneself(name, "org:admin", {"role": "admin"}), _model)
+	}
 }
 
 test_leave_denied if {
 	not _allowed(_resource("membership.leave", {"user_id": "user_bob"}), _model)
 	_denied_by("self", "action_not_allowed", _resource("membership.leave", {"user_id": "user_bob"}), _model)
-	_denied_by("not_owner", "action_not_allowed", _resource("membership.leave", {"role": "org:owner", "holders": 2}), _model)
+	_denied_by("not_owner", "action_not_allowed", _oneself("membership.leave", "org:owner", {"role": "org:owner", "holders": 2}), _model)
 	ownerless := json.remove(_model, ["settings/owner_role"])
-	_denied_by("minimum_holders", "action_not_allowed", _resource("membership.leave", {"role": "org:owner"}), ownerless)
+	_denied_by("minimum_holders", "action_not_allowed", _oneself("membership.leave", "org:owner", {"role": "org:owner"}), ownerless)
 	_denied_by("not_last_organization", "organization_required", _resource("membership.leave", {"organizations": 1}), _model)
 	_allowed(_resource("membership.leave", {"organizations": 1}), _modelled({"settings": {"personal_accounts": true}}))
+}
+
+# A role that was renamed could be the owner's.
+test_leave_with_an_unknown_role if {
+	_denied_by("role_known", "action_not_allowed", _oneself("membership.leave", "org:former", {"role": "org:former", "holders": 9}), _model)
+	_allowed(_oneself("membership.leave", "org:legacy", {"role": "org:legacy", "holders": 9}), _model)
 }
 
 test_leave_needs_no_permission if {
@@ -152,7 +219,7 @@ test_leave_needs_no_permission if {
 
 # The role that is named is compared as the session's own is.
 test_role_by_profile if {
-	_denied_by("not_owner", "action_not_allowed", _resource("membership.leave", {"role": "owner", "holders": 2}), _model)
+	_denied_by("not_owner", "action_not_allowed", _oneself("membership.leave", "org:owner", {"role": "owner", "holders": 2}), _model)
 	plain := {"session": {"profile": "plain"}}
 	_allowed(object.union(_good("membership.add"), plain), _model)
 	not _allowed(object.union(_resource("membership.add", {"role": "auditor"}), plain), _model)

@@ -47,6 +47,9 @@ why["in_organization"] := {
 # something that the session says nothing of.
 _elsewhere if input.resource.organization != organization.id
 
-_unsuspended(id) if not _suspended(id)
-
-_suspended(id) if data.model.organizations[id].suspended == true
+# A function, since "not organization.is_suspended(_target)" is undefined, and not true,
+# where there is no target; nobody is let pass by that.
+_unsuspended(id) if {
+	not organization.is_suspended(id)
+	not _revoked(id)
+}

@@ -56,7 +56,7 @@ why["role_assignable"] := {
 	"code": "role_not_in_role_set",
 	"organization": _target,
 	"role": role,
-	"message": sprintf("%s in %s cannot be given: %s", [role, _target, roleset.unassignable(_target, role)]),
+	"message": sprintf("%s is no role that %s can use: %s", [role, _target, roleset.unassignable(_target, role)]),
 } if {
 	role := min(_unassignable)
 }
@@ -127,6 +127,62 @@ _reserved_role := {
 _managers(role) := [role] if _owner(role)
 
 else := data.model.roles[role].managed_by
+
+# A role that the model does not know could be any, under another name.
+met contains "role_known" if roleset.known(name.role(input.resource.role))
+
+# METADATA
+# description: The model knows the role that the member is said to have.
+why["role_known"] := {
+	"code": "action_not_allowed",
+	"role": input.resource.role,
+	"message": sprintf("the model has no role %s", [input.resource.role]),
+}
+
+met contains "role_own" if not _self
+
+met contains "role_own" if name.role(_role_before) == membership.role
+
+# METADATA
+# description: Who acts on himself has the role that he is said to have.
+why["role_own"] := {
+	"code": "action_not_allowed",
+	"role": membership.role,
+	"message": sprintf("the session's own role is %s, and not %s; after a change a new token says so", [membership.role, _role_before]),
+} if {
+	membership.role
+}
+
+why["role_own"] := {
+	"code": "action_not_allowed",
+	"message": sprintf("the session states no role of its own, and %s is said to be it", [_role_before]),
+} if {
+	organization.id
+	not membership.role
+}
+
+met contains "owner_kept" if not _last_owner
+
+# Who counts the owners is not let down; who does not is told by the minimum permissions.
+_last_owner if {
+	_owner(name.role(input.resource.from))
+	not _owner(name.role(input.resource.to))
+	type_name(input.resource.owners)
+	not _other_owners
+}
+
+_other_owners if {
+	"owners" in fact.stated
+	input.resource.owners > 1
+}
+
+# METADATA
+# description: An owner is left, where the caller says how many there are.
+why["owner_kept"] := {
+	"code": "action_not_allowed",
+	"role": data.model.settings.owner_role,
+	"message": "it is the only owner; somebody else must become one first",
+}
 
 met contains "not_owner" if not _owner(name.role(input.resource.role))
 
@@ -217,16 +273,28 @@ else := 0
 why["membership_limit"] := {
 	"code": "action_not_allowed",
 	"organization": _target,
-	"message": sprintf("%s has %v members and %v pending invitations of the %v that are allowed; %s", [
+	"message": sprintf("%s has %v members and %v pending invitations of the %v that %s allows%s", [
 		_target,
 		input.resource.members,
 		input.resource.pending,
 		_membership_limit,
+		_limited_by,
 		_roomier,
 	]),
 }
 
-_roomier := sprintf("plans with more: %s", [concat(", ", more)]) if {
+_limited_by := sprintf("organizations.%s.membership_limit", [_target]) if _own_limit
+
+else := sprintf("plan %s", [plan.of(_target)]) if is_number(data.model.plans[plan.of(_target)].membership_limit)
+
+else := "settings.membership_limit"
+
+_own_limit if is_number(data.model.organizations[_target].membership_limit)
+
+# Another plan changes nothing where the organization's own limit holds.
+_roomier := "" if _own_limit
+
+else := sprintf("; plans with more: %s", [concat(", ", more)]) if {
 	more := sort([candidate |
 		some candidate, definition in data.model.plans
 		_room(input.resource.members + input.resource.pending, definition.membership_limit)
@@ -234,4 +302,4 @@ _roomier := sprintf("plans with more: %s", [concat(", ", more)]) if {
 	count(more) > 0
 }
 
-else := "no plan has more"
+else := ""

@@ -35,7 +35,10 @@ else := 0
 # description: The user has fewer organizations than are allowed.
 why["creation_limit"] := {
 	"code": "action_not_allowed",
-	"message": sprintf("the user has %v organizations of the %v that are allowed", [input.resource.owned, _creation_limit]),
+	"message": sprintf("the user has %v organizations of the %v that settings allow, in organization_creation.limit or users", [
+		input.resource.owned,
+		_creation_limit,
+	]),
 }
 
 # A limit of 0 is none.
@@ -108,6 +111,24 @@ why["not_suspended"] := {
 	"code": "organization_suspended",
 	"organization": _target,
 	"message": sprintf("%s is suspended and grants nothing", [_target]),
+} if {
+	organization.is_suspended(_target)
+}
+
+why["not_suspended"] := {
+	"code": "organization_suspended",
+	"organization": _target,
+	"message": sprintf("%s is revoked: nobody stays signed in there", [_target]),
+} if {
+	not organization.is_suspended(_target)
+	_revoked(_target)
+}
+
+# What was issued later is let in again, so a time of issue closes nothing. Whether another
+# time has come is not asked here: an entry with one counts as long as it stands.
+_revoked(id) if {
+	entry := data.model.revoked.organizations[id]
+	not entry.issued_before
 }
 
 # The organization that an action is about: the one that the caller names, for an
@@ -134,7 +155,7 @@ _odd_organization if {
 	not "organization" in fact.stated
 }
 
-_says_organization if "organization" in object.keys(input.resource)
+_says_organization if type_name(input.resource.organization)
 
 # METADATA
 # description: It is known which organization it is about.

@@ -38,7 +38,10 @@ test_creation_limit if {
 	_met("creation_limit", _owning(2), model)
 	not _met("creation_limit", _owning(3), model)
 	not _met("creation_limit", _owning(4), model)
-	_why("creation_limit", _owning(3), model).code == "action_not_allowed"
+	_why("creation_limit", _owning(3), model) == {
+		"code": "action_not_allowed",
+		"message": "the user has 3 organizations of the 3 that settings allow, in organization_creation.limit or users",
+	}
 }
 
 test_creation_limit_of_none if {
@@ -123,8 +126,45 @@ test_not_suspended_is_about_the_target if {
 	asked := _switching({"organization": "org_globex"})
 	not _met("not_suspended", asked, _globex_suspended)
 	why := _why("not_suspended", asked, _globex_suspended)
-	why.code == "organization_suspended"
-	why.organization == "org_globex"
+	why == {
+		"code": "organization_suspended",
+		"organization": "org_globex",
+		"message": "org_globex is suspended and grants nothing",
+	}
+}
+
+_globex_revoked(entry) := {"revoked": {"organizations": {"org_globex": entry}}}
+
+test_not_suspended_but_revoked if {
+	every entry in [{}, {"until": 1767225600}, {"until": 0}] {
+		every asked in [_switching({"organization": "org_globex"}), _assigning({"organization": "org_globex"})] {
+			not _met("not_suspended", asked, _globex_revoked(entry))
+			_why("not_suspended", asked, _globex_revoked(entry)) == {
+				"code": "organization_suspended",
+				"organization": "org_globex",
+				"message": "org_globex is revoked: nobody stays signed in there",
+			}
+		}
+		_met("not_suspended", _switching({"organization": "org_acme"}), _globex_revoked(entry))
+		_met("not_suspended", _switching({"organization": null}), _globex_revoked(entry))
+	}
+}
+
+test_not_suspended_for_what_is_issued_later if {
+	every entry in [{"issued_before": 1767225600}, {"issued_before": 0}, {"issued_before": 1767225600, "until": 1767229200}] {
+		_met("not_suspended", _switching({"organization": "org_globex"}), _globex_revoked(entry))
+	}
+}
+
+test_not_suspended_for_other_revocations if {
+	model := {"revoked": {"users": {"org_globex": {}}, "sessions": {"org_globex": {}}}}
+	_met("not_suspended", _switching({"organization": "org_globex"}), model)
+}
+
+# One reason is enough, and a suspension is the one that lasts.
+test_suspended_and_revoked if {
+	model := object.union(_globex_suspended, _globex_revoked({}))
+	contains(_why("not_suspended", _switching({"organization": "org_globex"}), model).message, "suspended")
 }
 
 test_not_suspended_without_model if _met("not_suspended", _switching({"organization": "org_globex"}), {})

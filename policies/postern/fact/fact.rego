@@ -18,6 +18,8 @@ stated contains "pending" if _is_count(input.resource.pending)
 
 stated contains "holders" if _is_count(input.resource.holders)
 
+stated contains "owners" if _is_count(input.resource.owners)
+
 stated contains "organizations" if _is_count(input.resource.organizations)
 
 stated contains "role" if _is_name(input.resource.role)
@@ -58,7 +60,7 @@ missing(wanted) := {reason |
 		"code": "action_incomplete",
 		"action": input.action,
 		"fact": concat(".", ["resource", name]),
-		"message": sprintf("%s needs resource.%s, %s", [input.action, name, _forms[name]]),
+		"message": sprintf("%s needs resource.%s, %s", [input.action, name, object.get(_forms, name, "")]),
 	}
 }
 

@@ -4,7 +4,7 @@ import data.postern.fact
 
 _stated(name, value) if fact.stated[name] with input.resource as {name: value}
 
-_counts := {"owned", "members", "pending", "holders", "organizations"}
+_counts := {"owned", "members", "pending", "holders", "owners", "organizations"}
 
 _names := {"role", "from", "to", "user_id"}
 
@@ -103,3 +103,9 @@ test_missing_says_the_form_of_every_fact if {
 }
 
 test_missing_nothing if fact.missing(set()) == set() with input as {"action": "organization.delete"}
+
+# A fact without a form is missing like any other.
+test_missing_fact_without_form if {
+	missing := fact.missing({"shoe_size"}) with input.action as "membership.add" with input.resource as {"shoe_size": 43}
+	{reason.fact | some reason in missing} == {"resource.shoe_size"}
+}

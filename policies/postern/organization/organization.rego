@@ -11,4 +11,8 @@ id := input.session.org.id
 
 # METADATA
 # description: Whether the model has suspended the organization. It then grants nothing.
-suspended if data.model.organizations[id].suspended == true
+suspended if is_suspended(id)
+
+# METADATA
+# description: Whether the model has suspended any organization.
+is_suspended(of) if data.model.organizations[of].suspended == true

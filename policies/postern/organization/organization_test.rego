@@ -19,3 +19,11 @@ test_not_suspended if {
 	not organization.suspended with input.session as _session
 		with data.model.organizations as {"org_other": {"suspended": true}}
 }
+
+test_is_suspended if {
+	model := {"org_acme": {"suspended": false}, "org_globex": {"suspended": true}, "org_hooli": {"suspended": "true"}}
+	organization.is_suspended("org_globex") with input.session as _session with data.model.organizations as model
+	every other in ["org_acme", "org_hooli", "org_initech", null] {
+		not organization.is_suspended(other) with input.session as _session with data.model.organizations as model
+	}
+}

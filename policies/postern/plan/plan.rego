@@ -16,7 +16,7 @@ name := plan if plan := _modelled
 
 else := plan if plan := input.session.plans.org[0]
 
-else := _default
+else := _default if organization.id
 
 # METADATA
 # description: The plan of any organization. The token speaks only for the active one.

@@ -22,6 +22,13 @@ test_name_is_the_default if {
 	plan.name == "pro" with input.session as _session with data.model.settings as {"default_plan": "pro"}
 }
 
+# A personal session is on no organization's plan.
+test_name_without_organization if {
+	session := object.union(_session, {"org": null})
+	not plan.name with input.session as session with data.model.settings as {"default_plan": "pro"}
+	plan.name == "pro" with input.session as object.union(_on(["pro"]), {"org": null})
+}
+
 test_allows_feature_without_plans if plan.allows_feature("anything") with input.session as _session
 
 test_allows_feature_of_the_models_plan if {

@@ -72,6 +72,14 @@ _organization_feature(asked) := _feature_gated(asked) if {
 else := {
 	"code": "feature_required",
 	"feature": asked,
+	"message": sprintf("the token of %s does not list feature %s, which plan %s has", [_name, asked, plan.name]),
+} if {
+	plan.name in plan.with_feature(asked)
+}
+
+else := {
+	"code": "feature_required",
+	"feature": asked,
 	"message": sprintf("the session has no feature %s; %s", [asked, _listed("plans with it", plan.with_feature(asked))]),
 } if {
 	data.model.plans
@@ -253,6 +261,15 @@ else := {
 else := {
 	"code": "plan_required",
 	"plan": asked,
+	"message": sprintf("the user is on %s, not %s", [concat(", ", input.session.plans.user), asked]),
+} if {
+	count(input.session.plans.user) > 0
+	not asked in input.session.plans.user
+}
+
+else := {
+	"code": "plan_required",
+	"plan": asked,
 	"message": sprintf("the session states no plan; %s is asked for", [asked]),
 }
 
@@ -288,6 +305,20 @@ else := ", which is no preset"
 
 # Which plan it is that lacks a feature, or that the token's own list does.
 _missing_feature(feature) := {
+	"feature": feature,
+	"plan": lacking,
+	"message": sprintf("the token says plan %s, which has no feature %s, and the model says that %s is on %s: a new token may say so too", [
+		lacking,
+		feature,
+		_name,
+		plan.name,
+	]),
+} if {
+	lacking := plan.without(feature)
+	lacking != plan.name
+}
+
+else := {
 	"feature": feature,
 	"plan": lacking,
 	"message": sprintf("%s is on plan %s, which has no feature %s; %s", [

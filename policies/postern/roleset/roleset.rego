@@ -36,10 +36,34 @@ assignable(_, role) if {
 }
 
 # METADATA
+# description: Whether the model has a role at all, in its roles or else in a role set.
+known(role) if data.model.roles[role]
+
+known(role) if {
+	not data.model.roles
+	some set in data.model.role_sets
+	role in set.roles
+}
+
+known(_) if {
+	not data.model.roles
+	not data.model.role_sets
+	not data.model.settings.owner_role
+}
+
+# METADATA
 # description: Why an organization cannot give a role, and what would have to change.
-unassignable(id, role) := sprintf("role set %s does not hold it; role sets with it: %s", [of(id), concat(", ", with_role(role))]) if {
+unassignable(id, role) := "the organization has no role set" if {
+	is_string(role)
+	data.model.role_sets
+	not of(id)
+}
+
+else := sprintf("role set %s does not hold it; role sets with it: %s", [of(id), concat(", ", with_role(role))]) if {
 	count(with_role(role)) > 0
 }
+
+else := "the model has neither role sets nor this role" if not data.model.role_sets
 
 else := "no role set of the model holds it"
 

@@ -105,6 +105,37 @@ test_assignable_not_without_a_set if {
 	not _assignable("org_acme", "org:member", object.union(_globex, {"settings": {"default_role_set": "scale"}}))
 }
 
+_known(role, model) if roleset.known(role) with data.model as model
+
+test_known_by_the_roles if {
+	_known("org:stray", _globex)
+	not _known("org:unheard_of", _globex)
+	not _known("org:member", object.union(json.remove(_globex, ["roles"]), {"roles": {}}))
+}
+
+test_known_by_the_role_sets if {
+	model := json.remove(_globex, ["roles"])
+	_known("org:analyst", model)
+	not _known("org:stray", model)
+	not _known("org:member", {"role_sets": {}})
+}
+
+test_known_without_either if {
+	_known("org:unheard_of", {})
+	_known("org:unheard_of", {"settings": {"default_role_set": "starter"}})
+	not _known("org:owner", {"settings": {"owner_role": "org:owner"}})
+}
+
+test_unassignable_says_why if {
+	unset := json.remove(_globex, ["settings"])
+	_unassignable("org_acme", "org:analyst", unset) == "the organization has no role set"
+	_unassignable("org_acme", "org:analyst", _globex) == "role set starter does not hold it; role sets with it: growth"
+	_unassignable("org_acme", "org:stray", _globex) == "no role set of the model holds it"
+	without := json.remove(_globex, ["role_sets"])
+	_unassignable("org_acme", "org:unheard_of", without) == "the model has neither role sets nor this role"
+	_unassignable("org_acme", "org:unheard_of", {}) == "the model has neither role sets nor this role"
+}
+
 test_unassignable_names_sets_with_the_role if {
 	contains(_unassignable("org_acme", "org:analyst", _globex), "starter")
 	contains(_unassignable("org_acme", "org:analyst", _globex), "growth")

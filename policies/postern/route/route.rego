@@ -36,10 +36,17 @@ _granted if {
 	_requirement_met
 }
 
-# A route that has no requirement asks for a session, perhaps one in an organization.
+# A route that has no requirement asks for a session, or for one in an organization.
 _requirement_met if requirement.met
 
-_requirement_met if not input.check
+_requirement_met if {
+	not input.check
+	_session_suffices
+}
+
+_session_suffices if input.route.signed_in == true
+
+_session_suffices if _asked
 
 _in_organization if not _asked
 
@@ -72,6 +79,7 @@ _reasons contains unmet if {
 _reasons contains _elsewhere if {
 	input.route.public == false
 	session.signed_in
+	_asked
 	not _asked_for
 }
 

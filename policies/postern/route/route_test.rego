@@ -12,7 +12,7 @@ _session := {
 
 _allow := {"allow": true, "reasons": set()}
 
-_route(patch) := object.union({"pattern": "/o/{org}/", "params": {}, "public": false}, patch)
+_route(patch) := object.union({"pattern": "/o/{org}/", "params": {}, "public": false, "signed_in": true}, patch)
 
 _input(patch) := {"session": _session, "credential": null, "route": _route(patch)}
 
@@ -62,6 +62,13 @@ test_signed_in if {
 	_decide(_input({})) == _allow
 	_denied(_decide(_signed_out(_input({}))), {"token_expired"})
 	_denied(_decide(object.union(_input({}), {"session": null})), {"token_missing"})
+}
+
+# A route that asks for nothing is none that the model has.
+test_nothing_asked_of_the_session if {
+	_decide(_input({"signed_in": false})).allow == false
+	_decide(_requiring(_input({"signed_in": false}), "member")) == _allow
+	_decide(_input({"signed_in": false, "organization": "org_acme"})) == _allow
 }
 
 _requiring(asked, role) := object.union(asked, {"check": {"any": [{"role": role}]}})
