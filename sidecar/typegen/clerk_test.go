@@ -85,15 +85,15 @@ const both = [...Roles, ...Permissions].length;
 `
 
 // TestTypeScript compiles what is generated with the real compiler and the real types. The
-// packages are not part of the module: POSTERN_NODE_MODULES names a node_modules directory
+// packages are not part of the module: TEST_NODE_MODULES names a node_modules directory
 // with typescript and @clerk/shared.
 func TestTypeScript(t *testing.T) {
-	modules := os.Getenv("POSTERN_NODE_MODULES")
+	modules := os.Getenv("TEST_NODE_MODULES")
 	if modules == "" {
-		if os.Getenv("POSTERN_REQUIRE_NODE") == "1" {
-			t.Fatal("POSTERN_REQUIRE_NODE=1 and no POSTERN_NODE_MODULES")
+		if os.Getenv("TEST_REQUIRE_NODE") == "1" {
+			t.Fatal("TEST_REQUIRE_NODE=1 and no TEST_NODE_MODULES")
 		}
-		t.Skip("POSTERN_NODE_MODULES names no node_modules directory: the TypeScript is not compiled")
+		t.Skip("TEST_NODE_MODULES names no node_modules directory: the TypeScript is not compiled")
 	}
 	modules, err := filepath.Abs(modules)
 	if err != nil {
