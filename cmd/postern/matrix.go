@@ -111,10 +111,6 @@ spreadsheet would take for a formula begins with '.
 It exits with 2 where the policy gives no decision for a cell, and then prints no matrix.`,
 		Example: `  postern matrix bundles/demo
   postern matrix bundles/demo --role-set growth --plan pro --format html --output matrix.html`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return printMatrix(cmd.Context(), cmd.OutOrStdout(), args, &o)
-		},
 	}
 	o.register(cmd)
 	f := cmd.Flags()
@@ -122,7 +118,9 @@ It exits with 2 where the policy gives no decision for a cell, and then prints n
 	f.StringArrayVar(&o.roleSets, "role-set", nil, "A role set to show, instead of all; repeatable.")
 	f.StringArrayVar(&o.plans, "plan", nil, "A plan to show, instead of all; repeatable.")
 	f.StringVarP(&o.output, "output", "o", "-", "The file to write, or - for standard output.")
-	return cmd
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+		return printMatrix(cmd.Context(), cmd.OutOrStdout(), sources, &o)
+	})
 }
 
 func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrixOptions) error {

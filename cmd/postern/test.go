@@ -40,10 +40,6 @@ bundle and its data loaded as serve would load them.
 
 It exits with 1 where a test fails or coverage is below --threshold, and with 2 where the
 bundle cannot be loaded or has no test that matches.`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runTests(cmd.Context(), cmd.OutOrStdout(), args, o)
-		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.run, "run", "r", "", "Run only the tests whose package.name matches this regular expression.")
@@ -52,7 +48,9 @@ bundle cannot be loaded or has no test that matches.`,
 	f.Float64Var(&o.threshold, "threshold", 0, "Fail below this coverage, in percent.")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "The time that one test may take.")
 	builtinsFlag(cmd, &o.builtins)
-	return cmd
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+		return runTests(cmd.Context(), cmd.OutOrStdout(), sources, o)
+	})
 }
 
 // A testSuite is a bundle with its tests, ready to run.

@@ -42,15 +42,13 @@ then take the model's roles and permissions and no others. Put it where tsc find
 System permissions are a type of their own: session tokens never carry one.`,
 		Example: `  postern types bundles/demo --output src/authorization.ts
   postern types bundles/demo --lang go --package authz --output authz/authz.go`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return types(cmd.Context(), cmd.OutOrStdout(), args, o)
-		},
 	}
 	cmd.Flags().StringVar(&o.language, "lang", "ts", "The language: ts or go.")
 	cmd.Flags().StringVar(&o.name, "package", "authz", "The name of the Go package.")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "-", "The file to write, replaced if it is there, or - for standard output.")
-	return cmd
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+		return types(cmd.Context(), cmd.OutOrStdout(), sources, o)
+	})
 }
 
 func types(ctx context.Context, out io.Writer, sources []string, o typesOptions) error {

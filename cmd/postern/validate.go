@@ -21,13 +21,11 @@ func validateCommand() *cobra.Command {
 prints every mistake with file, line and column. It exits with 1 where serve would
 refuse the bundle, also because it is not there, and where a rule reads what its METADATA
 schemas do not have. The schema of the input is schema.input.`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return validate(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args, builtins)
-		},
 	}
 	builtinsFlag(cmd, &builtins)
-	return cmd
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+		return validate(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), sources, builtins)
+	})
 }
 
 func builtinsFlag(cmd *cobra.Command, builtins *[]string) {

@@ -610,3 +610,14 @@ func TestNew_libraryStands(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkNew compiles the library beside a bundle that says nothing: what a reload costs
+// at the least.
+func BenchmarkNew(b *testing.B) {
+	nothing := load(b, empty...)
+	for b.Loop() {
+		if _, err := policy.New(b.Context(), nothing, bound(), policy.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
