@@ -107,6 +107,8 @@ func readsQuery(modules map[string]*ast.Module) bool {
 		switch x := x.(type) {
 		case ast.Var: // the input by itself, as in json.marshal(input)
 			reads = reads || x.Equal(ast.InputRootDocument.Value)
+		case *ast.Head: // whose reference the visitor leaves out
+			visitor.Walk(x.Reference)
 		case ast.Ref:
 			if !x[0].Equal(ast.InputRootDocument) {
 				return false

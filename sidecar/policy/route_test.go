@@ -217,6 +217,7 @@ func TestRoute_query(t *testing.T) {
 	f(`deny contains "admin" if { r := input.request; r.query.admin }`, true)
 	f(`deny contains "admin" if { r := input; r.request.query.admin }`, true)
 	f(`deny contains "admin" if object.get(input, ["request", "query", "admin"], false) != false`, true)
+	f("p[input.request.query.admin[0]].y := 1\n\n"+`deny contains "admin" if p["1"].y`, true)
 	f(`deny contains "admin" if input.request.path == "/admin"`, false)
 	f(`deny contains "admin" if input.session.metadata.query`, false)
 }

@@ -135,6 +135,8 @@ func CheckPath(path string) error {
 			return fmt.Errorf("the path has a %q in it", r)
 		case r == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]):
 			return errors.New("the path is encoded twice")
+		case r == '%' && strings.IndexFunc(path[i+1:min(i+7, len(path))], func(r rune) bool { return r >= utf8.RuneSelf }) >= 0:
+			return errors.New("the path has a percent sign before characters that may normalise to digits")
 		case r == '%' && isUnicodeEscape(path[i+1:]):
 			return errors.New("the path has an escape of the form %uXXXX in it")
 		case !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):

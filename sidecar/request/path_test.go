@@ -54,6 +54,7 @@ func TestParseTarget_ambiguous(t *testing.T) {
 	// What some systems drop.
 	f("/public/..%20/admin", "/public/%20../admin", "/public/.%20./admin", "/public/.../admin", "/admin.", "/admin./", "/b../c", "/admin%20", "/%20admin", "/public/%25u002e%25u002e/admin")
 	f("/a%E2%88%95b", "/a%E2%81%84b", "/a%E2%88%96b", "/.%CD%8F./a", "/a%EF%B8%8F")
+	f("/a%25%EF%BC%92%EF%BC%A6admin", "/a/%25%C2%B2e%25%C2%B2e/b", "/a%252%EF%BC%A6b")
 	// Several in one.
 	f("/public,/admin", "/public,//admin")
 	// Empty segments.

@@ -77,7 +77,7 @@ func (p *pattern) split() error {
 		case strings.ContainsAny(part, "{}"):
 			return fmt.Errorf("%s: a parameter is a whole part of the path", phrase.Quote(part))
 		case strings.ContainsAny(part, "*()") || strings.HasPrefix(part, ":"):
-			return fmt.Errorf("%s is written for other matchers: a parameter is {name}, all below is a final slash (postern routes import carries lists over)", phrase.Quote(part))
+			return fmt.Errorf("%s is written for other matchers: a parameter is {name}, all below is a final slash (postern routes import carries lists over; %%28 and %%29 stand for parentheses themselves)", phrase.Quote(part))
 		default:
 			literal, err := url.PathUnescape(part)
 			if err != nil || strings.Contains(literal, "/") {
