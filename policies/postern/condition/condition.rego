@@ -8,6 +8,7 @@
 package postern.condition
 
 import data.postern.organization
+import data.postern.reason
 
 # METADATA
 # description: The conditions that hold.
@@ -26,13 +27,7 @@ why["in_organization"] := {
 	not organization.id
 }
 
-why["in_organization"] := {
-	"code": "organization_suspended",
-	"organization": organization.id,
-	"message": sprintf("%s is suspended and grants nothing", [organization.id]),
-} if {
-	organization.suspended
-}
+why["in_organization"] := reason.suspended(organization.id) if organization.suspended
 
 why["in_organization"] := {
 	"code": "organization_required",

@@ -107,13 +107,7 @@ met contains "not_suspended" if {
 
 # METADATA
 # description: The organization that it is about is not suspended.
-why["not_suspended"] := {
-	"code": "organization_suspended",
-	"organization": _target,
-	"message": sprintf("%s is suspended and grants nothing", [_target]),
-} if {
-	organization.is_suspended(_target)
-}
+why["not_suspended"] := reason.suspended(_target) if organization.is_suspended(_target)
 
 why["not_suspended"] := {
 	"code": "organization_suspended",

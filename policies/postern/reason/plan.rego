@@ -13,7 +13,7 @@ _feature(scoped) := {
 	scoped.scopes == {"user"}
 }
 
-else := _suspended if organization.suspended
+else := suspended(organization.id) if organization.suspended
 
 else := _organization_feature(scoped.id)
 
@@ -52,7 +52,7 @@ _plan(scoped) := {
 	scoped.scopes == {"user"}
 }
 
-else := _suspended if organization.suspended
+else := suspended(organization.id) if organization.suspended
 
 else := _other_plan(scoped.id)
 

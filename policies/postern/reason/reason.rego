@@ -52,7 +52,7 @@ else := _not_brought(asked)
 
 # METADATA
 # description: Why the membership counts for nothing, where there is an active organization.
-no_standing := _suspended if organization.suspended
+no_standing := suspended(organization.id) if organization.suspended
 
 else := {
 	"code": "role_not_in_role_set",
@@ -89,10 +89,12 @@ _no_standing(member, asked) := {
 
 else := no_standing
 
-_suspended := {
+# METADATA
+# description: That an organization is suspended, whichever it is.
+suspended(id) := {
 	"code": "organization_suspended",
-	"organization": organization.id,
-	"message": sprintf("%s is suspended and grants nothing", [organization.id]),
+	"organization": id,
+	"message": sprintf("%s is suspended and grants nothing", [id]),
 }
 
 _other_role(asked) := {
