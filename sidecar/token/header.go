@@ -11,9 +11,9 @@ import (
 	"postern/sidecar/phrase"
 )
 
-// sessionCategory is the cat header of Clerk's session tokens. Templates, machine tokens
+// SessionCategory is the cat header of Clerk's session tokens. Templates, machine tokens
 // and tokens whose class is not stated carry other values.
-const sessionCategory = "cl_B7d4PD111AAA"
+const SessionCategory = "cl_B7d4PD111AAA"
 
 // A header is what Postern reads of a JOSE header. The members jku, jwk, x5u and x5c are
 // never read, whether they are there or not: a key comes from the configuration or not
@@ -83,7 +83,7 @@ func (h header) ofSession() error {
 	if h.typ.present && (!h.typ.ok || h.typ.value != "JWT") {
 		return refuse(decision.TokenType, "typ %s is not JWT", phrase.Quote(h.typ.value))
 	}
-	if h.cat.present && (!h.cat.ok || h.cat.value != sessionCategory) {
+	if h.cat.present && (!h.cat.ok || h.cat.value != SessionCategory) {
 		return refuse(decision.TokenType, "cat %s is not a session's", phrase.Quote(h.cat.value))
 	}
 	return nil

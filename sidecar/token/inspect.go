@@ -10,10 +10,6 @@ import (
 	"postern/sidecar/decision"
 )
 
-// SessionCategory is the header cat of Clerk's session tokens, the one category that a
-// verifier takes.
-const SessionCategory = sessionCategory
-
 // An Inspection is what a token says about itself. Nobody vouches for any of it.
 type Inspection struct {
 	// Header and Payload are the objects as they were signed. Payload is nil if it is not
