@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"watch":        {},
 	"audit":        {},
 	"config":       {},
+	"failmode":     {},
 	"server": {
 		"request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "config",
@@ -48,11 +49,13 @@ var only = map[string][]string{
 	"github.com/lestrrat-go/jwx":          {"token"},
 	"github.com/fsnotify/fsnotify":        {"watch"},
 	"github.com/valyala/fasthttp":         {"request", "response", "server"},
+	"github.com/envoyproxy":               {"request", "response", "server"},
+	"google.golang.org/grpc":              {"response", "server"},
 	"github.com/open-policy-agent/opa":    {"bundle", "policy"},
 	"github.com/maypok86/otter":           {"token", "policy"},
 	"github.com/prometheus/client_golang": {"server"},
 	"go.yaml.in/yaml":                     {"bundle", "config", "matrix"},
-	"net/http":                            {"token", "server", "route", "routematcher"},
+	"net/http":                            {"token", "server", "route", "routematcher", "response"},
 }
 
 func TestImports(t *testing.T) {

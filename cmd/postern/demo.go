@@ -25,8 +25,11 @@ const (
 	demoParty  = "https://app.postern.test"
 )
 
+// addresses are where the demo listens.
+type addresses struct{ http, grpc, admin string }
+
 func demoCommand() *cobra.Command {
-	var listen, adminListen string
+	var at addresses
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve an example with tokens to try it with",
@@ -34,10 +37,10 @@ func demoCommand() *cobra.Command {
 tokens and a curl line for each, and goes on until it is interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), listen, adminListen)
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), at)
 		},
 	}
-	flags := map[string]*string{"listen": &listen, "admin-listen": &adminListen}
+	flags := map[string]*string{"listen": &at.http, "grpc-listen": &at.grpc, "admin-listen": &at.admin}
 	for _, setting := range config.Settings() {
 		if to, ok := flags[setting.Flag]; ok {
 			cmd.Flags().StringVar(to, setting.Flag, setting.Default, setting.Help)
@@ -46,7 +49,7 @@ tokens and a curl line for each, and goes on until it is interrupted.`,
 	return cmd
 }
 
-func demo(ctx context.Context, out, errs io.Writer, listen, adminListen string) error {
+func demo(ctx context.Context, out, errs io.Writer, at addresses) error {
 	key, err := mint.NewKey("ins_demo")
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func demo(ctx context.Context, out, errs io.Writer, listen, adminListen string) 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	c, err := demoConfig(dir, key, listen, adminListen)
+	c, err := demoConfig(dir, key, at)
 	if err != nil {
 		return err
 	}
@@ -87,14 +90,14 @@ func demo(ctx context.Context, out, errs io.Writer, listen, adminListen string) 
 		return err
 	}
 	if err := s.Run(ctx); err != nil {
-		fmt.Fprintf(errs, "postern: %v\n(another address can be given with --listen and --admin-listen)\n", err)
+		fmt.Fprintf(errs, "postern: %v\n(another address can be given with --listen, --grpc-listen and --admin-listen)\n", err)
 		return exit(exitFailed)
 	}
 	return nil
 }
 
 // demoConfig is what serve would read from a file, with the key set in dir.
-func demoConfig(dir string, key *mint.Key, listen, adminListen string) (*config.Config, error) {
+func demoConfig(dir string, key *mint.Key, at addresses) (*config.Config, error) {
 	set, err := mint.JWKS(key)
 	if err != nil {
 		return nil, err
@@ -104,8 +107,9 @@ func demoConfig(dir string, key *mint.Key, listen, adminListen string) (*config.
 		return nil, err
 	}
 	return config.Load(nil, []string{
-		"POSTERN_LISTEN=" + listen,
-		"POSTERN_ADMIN_LISTEN=" + adminListen,
+		"POSTERN_LISTEN=" + at.http,
+		"POSTERN_GRPC_LISTEN=" + at.grpc,
+		"POSTERN_ADMIN_LISTEN=" + at.admin,
 		"POSTERN_BUNDLE=" + dir, // stands for the embedded bundle, which has no path
 		"POSTERN_ISSUER=" + demoIssuer,
 		"POSTERN_JWKS=" + path,
@@ -125,6 +129,8 @@ func printDemo(out io.Writer, addresses map[string]string, tokens []string) {
 	}
 	w.printf("# what the first session amounts to\n")
 	w.printf("curl -s -H 'Authorization: Bearer %s' %s/v1/session\n\n", tokens[0], to)
+	w.printf("# the first session before GET /invoices/7, as Envoy asks; the headers are for the upstream\n")
+	w.printf("curl -si -H 'Authorization: Bearer %s' %s/ext_authz/invoices/7\n\n", tokens[0], to)
 	w.printf("# the server's own state\ncurl -s %s/v1/status\n", curlTarget(addresses["admin"]))
 }
 

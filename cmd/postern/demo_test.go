@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var curlLine = regexp.MustCompile(`^curl -s (?:-H 'Authorization: (Bearer [^']+)' )?(?:-d '([^']+)' )?(http://\S+)$`)
+var curlLine = regexp.MustCompile(`^curl -si? (?:-H 'Authorization: (Bearer [^']+)' )?(?:-d '([^']+)' )?(http://\S+)$`)
 
 // TestDemo runs the demo and every curl line that it prints: each answer is the one that
 // the line's title promises. Then it interrupts the demo, which must end well.
@@ -22,7 +22,7 @@ func TestDemo(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		var log strings.Builder
-		ended <- execute(ctx, []string{"demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, strings.NewReader(""), printed, &log)
+		ended <- execute(ctx, []string{"demo", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, strings.NewReader(""), printed, &log)
 		printed.CloseWithError(io.EOF)
 		if log.Len() > 0 {
 			t.Errorf("the demo logged:\n%s", log.String())
@@ -40,12 +40,15 @@ func TestDemo(t *testing.T) {
 			continue
 		}
 		ran++
-		answer := curl(t, m[1], m[2], m[3])
+		answer, header := curl(t, m[1], m[2], m[3])
 		if _, expect, ok := strings.Cut(title, ": "); ok && outcome(t, answer) != expect {
 			t.Errorf("%s\n%s\nis answered\n%s", title, lines.Text(), answer)
 		}
 		if strings.HasSuffix(m[3], "/v1/session") && !strings.Contains(answer, `"plan":"free"`) {
 			t.Errorf("session: %s", answer)
+		}
+		if strings.HasSuffix(m[3], "/ext_authz/invoices/7") && (answer != "" || header.Get("X-Postern-User") != "user_ada" || header.Get("X-Postern-Role") != "org:admin") {
+			t.Errorf("the answer to Envoy has the body %q and the headers %v", answer, header)
 		}
 		if strings.HasSuffix(m[3], "/v1/status") {
 			if !strings.Contains(answer, `"revision": "demo-1"`) {
@@ -64,13 +67,13 @@ func TestDemo(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the demo did not end")
 	}
-	if ran < 11 {
-		t.Errorf("%d curl lines ran, want 11", ran)
+	if ran < 12 {
+		t.Errorf("%d curl lines ran, want 12", ran)
 	}
 }
 
 // curl does what a printed line would.
-func curl(t *testing.T, authorization, body, url string) string {
+func curl(t *testing.T, authorization, body, url string) (answer string, header http.Header) {
 	t.Helper()
 	method := http.MethodGet
 	if body != "" {
@@ -95,7 +98,7 @@ func curl(t *testing.T, authorization, body, url string) string {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %d %s %v", url, res.StatusCode, text, err)
 	}
-	return string(text)
+	return string(text), res.Header
 }
 
 // outcome is allow, or the codes of a denial.

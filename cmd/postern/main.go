@@ -52,7 +52,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	root.AddCommand(
 		serveCommand(), demoCommand(), checkCommand(), tokenCommand(),
 		validateCommand(), testCommand(), matrixCommand(), diffCommand(), routesCommand(), typesCommand(),
-		versionCommand(),
+		failmodesCommand(), versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetArgs(args)

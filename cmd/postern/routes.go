@@ -77,15 +77,15 @@ func routesExplain(ctx context.Context, in io.Reader, out io.Writer, method, tar
 	if !o.who.named() {
 		return ended(w, e.Route != nil)
 	}
-	d, _, cause := asks.policy.Route(ctx, asks.input, r)
+	routed, cause := asks.policy.Route(ctx, asks.input, r)
 	w.printf("\n")
-	if err := asks.explain(ctx, out, d); err != nil {
+	if err := asks.explain(ctx, out, routed.Decision); err != nil {
 		return err
 	}
 	if cause != nil {
 		return cause
 	}
-	return ended(w, d.Allow)
+	return ended(w, routed.Allow)
 }
 
 // ended is the end of a command that has said what it has to say.

@@ -120,7 +120,7 @@ func TestRoutesImport_rules(t *testing.T) {
 	}
 	f(2, `["/a", "b"]`, "-")
 	f(2, "/a\n", "--public")
-	f(2, `["/a\"<\u00e9>\u00a0b"]`, "--public")
+	f(2, `["/a\"<\u00e9>\u2603b"]`, "--public")
 	f(4, "/a\n/b\n", "--require", `{"any": [{"role": "org:admin"}, {"role":"aé\ud83d\ude00"}]}`)
 	f(0, "[]", "-")
 	f(0, "/a%20b\n", "--public")

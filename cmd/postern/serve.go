@@ -55,7 +55,6 @@ func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	for _, w := range c.Warnings() {
 		log.Warn("configuration", "warning", w)
 	}
-	log.Info("this build has no gRPC door yet", "not listening", c.GRPC.Listen.String())
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

@@ -32,8 +32,17 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.optional("public_url", c.PublicURL, checkPublicURL)
 	k.optional("sign_in_url", c.SignInURL, checkSecureURL)
 	k.optional("decision_log", c.DecisionLog, checkPath)
-	k.must("identity_headers.prefix", checkHeaderPrefix(c.IdentityHeaders.Prefix))
+	k.identityHeaders()
+	if c.UnavailableStatus != http403 && c.UnavailableStatus != http503 {
+		k.wrong("unavailable_status", "must be 403 or 503")
+	}
 }
+
+// The statuses that proxies may be told where nothing can be decided.
+const (
+	http403 = 403
+	http503 = 503
+)
 
 // A checker judges a Config that was read.
 type checker struct {

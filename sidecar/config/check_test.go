@@ -29,8 +29,13 @@ func TestLoad_checks(t *testing.T) {
 	f("public_url: 'https://u:p@x.example'", `13: public_url: "https://…@x.example" must not carry a user or a password`)
 	f("doors: {check: false, ext_authz: false, forward_auth: false, auth_request: false}", "8: doors: every door is closed: nothing would be answered")
 	f("doors: {check: false}")
-	f("doors: {check: false, forward_auth: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
-	f("doors: {check: false, ext_authz: false, forward_auth: false}", "16: doors.check: nothing would be answered: this build has no other door yet")
+	f("doors: {check: false, ext_authz: false, forward_auth: false}")
+	f("unavailable_status: 500", "21: unavailable_status: must be 403 or 503")
+	f("unavailable_status: 200", "21: unavailable_status: must be 403 or 503")
+	f("sign_in_url: 'https://x.example/sign-in?a=b'")
+	f("sign_in_url: 'https://x.example/#/sign-in'", `14: sign_in_url: "https://x.example/#/sign-in" must not have a fragment`)
+	f("sign_in_url: /sign-in", `14: sign_in_url: "/sign-in" is no absolute URL`)
+	f("sign_in_url: ''", "14: sign_in_url: is empty: leave it out, or give it a value")
 	f("policy: {builtins: [http.send]}", `21: policy.builtins[0]: "http.send" cannot be allowed; only io.jwt.decode_verify and time.now_ns can`)
 	f("policy: {builtins: [time.now]}", `21: policy.builtins[0]: "time.now" cannot be allowed; only io.jwt.decode_verify and time.now_ns can; did you mean "time.now_ns"?`)
 	f("policy: {builtins: [time.now_ns, time.now_ns]}", `34: policy.builtins[1]: "time.now_ns" is given twice`)
@@ -180,16 +185,13 @@ func TestUnsupported(t *testing.T) {
 	f("http: {tls: {cert: c, key: k}}", "20: http.tls.cert: ", "28: http.tls.key: ")
 	f("grpc: {tls: {client_sans: [a]}}", "27: grpc.tls.client_sans: ")
 	f("admin: {tls: {client_ca: c}}", "26: admin.tls.client_ca: ")
-	f("grpc: {reflection: true}", "20: grpc.reflection: ")
 	f("doors: {authzen: true}", "18: doors.authzen: ")
 	f("doors: {opa: true}", "14: doors.opa: ")
 	f("clients: {tokens_file: t}", "24: clients.tokens_file: ")
 	f("clients: {mtls: true}", "17: clients.mtls: ")
-	f("sign_in_url: https://x.example", "14: sign_in_url: ")
-	f("identity_headers: {prefix: x-}", "28: identity_headers.prefix: ")
 	f("entrypoints: {route: a/b, evaluate: a/b, search: {subject: a/b}}", "37: entrypoints.evaluate: ", "60: entrypoints.search.subject: ")
 	// Said, but as the default has it, or supported.
-	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: false}\nclients: {mtls: false}\nidentity_headers: {prefix: x-postern-}\nhttp: {tls: {}}")
+	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
 	f("entrypoints: {check: a/b, route: a/b}\ndoors: {ext_authz: false}")
 
 	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
@@ -234,7 +236,17 @@ func TestWarnings(t *testing.T) {
 	f(func(c *Config) { c.Admin.PProf = true }, "admin.pprof: profiles show what is in the server's memory to all who reach 127.0.0.1:8282")
 	f(func(c *Config) {
 		c.HTTP.Listen, c.GRPC.Listen, c.Admin.Listen = tcp(":1"), tcp("10.0.0.1:2"), Address{"unix", "/run/a"}
-	}, "http.listen: :1 can be reached from other machines, without TLS", "grpc.listen: 10.0.0.1:2 can be reached from other machines, without TLS")
+	}, "http.listen: :1 can be reached from other machines, without TLS", "grpc.listen: 10.0.0.1:2 can be reached from other machines, without TLS",
+		"http.listen: whoever reaches :1 can ask as the proxy does: let nobody else", "grpc.listen: whoever reaches 10.0.0.1:2 can ask as the proxy does: let nobody else")
+	f(func(c *Config) {
+		c.HTTP.Listen, c.GRPC.Listen, c.Doors = tcp(":1"), tcp(":2"), Doors{Check: true}
+	}, "http.listen: :1 can be reached from other machines, without TLS")
+	f(func(c *Config) {
+		c.HTTP.Listen, c.HTTP.TLS, c.Doors.ExtAuthz = tcp(":1"), TLS{Cert: "c", Key: "k", ClientCA: "a"}, false
+	})
+	f(func(c *Config) { c.UnavailableStatus = 503 }, "unavailable_status: 503 lets requests through where Envoy's failure_mode_allow is set")
+	f(func(c *Config) { c.SignInURL = "https://x.example" })
+	f(func(c *Config) { c.SignInURL, c.Doors = "https://x.example", Doors{Check: true} }, "sign_in_url: no door is open that redirects; it has no effect")
 }
 
 // What was said and nothing reads is warned of, where it was said; a default is not.
@@ -250,17 +262,16 @@ func TestWarnings_noEffect(t *testing.T) {
 		}
 	}
 	f("", nil, nil)
-	f("grpc: {listen: '127.0.0.1:9191'}", nil, nil, "postern.yaml:6:16: grpc.listen: this build has no gRPC door yet")
+	f("grpc: {listen: '127.0.0.1:9191'}", nil, nil)
+	f("grpc: {listen: '127.0.0.1:9191'}\ndoors: {ext_authz: false}", nil, nil, "postern.yaml:6:16: grpc.listen: doors.ext_authz is closed")
 	f("grpc: {reflection: false}", nil, nil)
 	f("public_url: https://x.example", nil, nil, "postern.yaml:6:13: public_url: this build has no metadata that would state it yet")
-	f("doors: {check: true, ext_authz: true, forward_auth: true, auth_request: true}", nil, nil,
-		"postern.yaml:6:33: doors.ext_authz: this build has no Envoy door yet",
-		"postern.yaml:6:73: doors.auth_request: this build has no auth-request door yet")
+	f("doors: {check: true, ext_authz: true, forward_auth: true, auth_request: true}", nil, nil)
 	f("doors: {check: true, ext_authz: false, forward_auth: false, auth_request: false}", nil, nil)
 	f("cache: {tokens: 1MiB, decisions: 1MiB}", nil, nil, "postern.yaml:6:34: cache.decisions: this build has no cache of decisions yet")
 	f("cache: {decisions: 0}", nil, nil)
-	f("", []string{"POSTERN_GRPC_LISTEN=127.0.0.1:1"}, []string{"--public-url=https://x.example"},
-		"POSTERN_GRPC_LISTEN: this build has no gRPC door yet", "--public-url: this build has no metadata that would state it yet")
+	f("doors: {ext_authz: false}", []string{"POSTERN_GRPC_LISTEN=127.0.0.1:1"}, []string{"--public-url=https://x.example"},
+		"POSTERN_GRPC_LISTEN: doors.ext_authz is closed", "--public-url: this build has no metadata that would state it yet")
 	for _, i := range idle {
 		find(reflect.ValueOf(Default()).Elem(), i.key)
 	}

@@ -31,10 +31,12 @@ type Config struct {
 	// Clients are who may use the doors that answer questions about others.
 	Clients Clients `key:"clients"`
 
-	// SignInURL is where a page request without a session is sent.
+	// SignInURL is where a page request without a session is sent, with redirect_url added to its query.
 	SignInURL string `key:"sign_in_url"`
 	// IdentityHeaders are the headers that tell an upstream who the session is.
 	IdentityHeaders IdentityHeaders `key:"identity_headers"`
+	// UnavailableStatus is what proxies are told where nothing can be decided now: 403, or 503, which lets a request through where Envoy's failure_mode_allow is set.
+	UnavailableStatus int `key:"unavailable_status"`
 	// Entrypoints are the rules that decide; one that is empty is the bundle's choice.
 	Entrypoints Entrypoints `key:"entrypoints"`
 
@@ -65,7 +67,7 @@ type HTTP struct {
 
 // GRPC is the listener of the gRPC door.
 type GRPC struct {
-	// Listen is the address of Envoy's ext_authz over gRPC: host:port, or unix:///path (no effect in this build).
+	// Listen is the address of Envoy's ext_authz over gRPC: host:port, or unix:///path.
 	Listen Address `key:"listen"`
 	// TLS is this listener's TLS.
 	TLS TLS `key:"tls"`
@@ -130,10 +132,21 @@ type Clients struct {
 	Anonymous string `key:"anonymous"`
 }
 
-// IdentityHeaders are the headers that tell an upstream who the session is.
+// IdentityHeaders are the headers that tell an upstream who the session is. Each member
+// but Prefix is what follows the prefix in a header's name; one that is empty is not sent.
 type IdentityHeaders struct {
-	// Prefix begins the name of each of them, in lower case.
-	Prefix string `key:"prefix"`
+	// Prefix begins the name of each of them, in lower case; it may be empty.
+	Prefix Part `key:"prefix"`
+	// User is the header of the user's id.
+	User Part `key:"user"`
+	// Session is the header of the session's id.
+	Session Part `key:"session"`
+	// Org is the header of the organization's id.
+	Org Part `key:"org"`
+	// Role is the header of the role that counts in the organization.
+	Role Part `key:"role"`
+	// Permissions is the header of the permissions that count, joined with commas.
+	Permissions Part `key:"permissions"`
 }
 
 // Entrypoints are paths of rules, such as postern/check/decision. One that is empty is
@@ -173,7 +186,7 @@ type Limits struct {
 	Token Size `key:"token"`
 	// Header is the largest sum of a request's line and headers.
 	Header Size `key:"header"`
-	// Body is the largest body of a request.
+	// Body is the largest body of a request; a message of the gRPC door may have 1 MiB more.
 	Body Size `key:"body"`
 	// Batch is the largest number of questions in one request.
 	Batch int `key:"batch"`
@@ -209,18 +222,19 @@ type Watch struct {
 // bundles and issuers have no default.
 func Default() *Config {
 	return &Config{
-		HTTP:            HTTP{Listen: tcp("127.0.0.1:8181")},
-		GRPC:            GRPC{Listen: tcp("127.0.0.1:9191")},
-		Admin:           Admin{Listen: tcp("127.0.0.1:8282")},
-		Doors:           Doors{Check: true, ExtAuthz: true, ForwardAuth: true, AuthRequest: true},
-		IdentityHeaders: IdentityHeaders{Prefix: "x-postern-"},
-		Policy:          Policy{Deadline: 100 * time.Millisecond},
-		Limits:          Limits{Token: 8 * KiB, Header: 16 * KiB, Body: 64 * KiB, Batch: 100, Concurrency: 1024},
-		Cache:           Cache{Tokens: 64 * MiB, Decisions: 64 * MiB},
-		DecisionLog:     None,
-		Log:             Log{Level: slog.LevelInfo, Format: JSON},
-		Watch:           Watch{Settle: 250 * time.Millisecond, Poll: 15 * time.Second},
-		places:          map[string]place{},
+		HTTP:              HTTP{Listen: tcp("127.0.0.1:8181")},
+		GRPC:              GRPC{Listen: tcp("127.0.0.1:9191")},
+		Admin:             Admin{Listen: tcp("127.0.0.1:8282")},
+		Doors:             Doors{Check: true, ExtAuthz: true, ForwardAuth: true, AuthRequest: true},
+		IdentityHeaders:   IdentityHeaders{Prefix: "x-postern-", User: "user", Session: "session", Org: "org", Role: "role", Permissions: "permissions"},
+		UnavailableStatus: 403,
+		Policy:            Policy{Deadline: 100 * time.Millisecond},
+		Limits:            Limits{Token: 8 * KiB, Header: 16 * KiB, Body: 64 * KiB, Batch: 100, Concurrency: 1024},
+		Cache:             Cache{Tokens: 64 * MiB, Decisions: 64 * MiB},
+		DecisionLog:       None,
+		Log:               Log{Level: slog.LevelInfo, Format: JSON},
+		Watch:             Watch{Settle: 250 * time.Millisecond, Poll: 15 * time.Second},
+		places:            map[string]place{},
 	}
 }
 

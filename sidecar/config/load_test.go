@@ -14,6 +14,7 @@ const fullFile = `
 http: {listen: "127.0.0.1:8001"}
 grpc:
   listen: unix:///run/postern/grpc.sock
+  reflection: true
 admin: {listen: "[::1]:8003", pprof: true}
 public_url: https://pdp.example.com/postern
 bundles:
@@ -43,7 +44,10 @@ issuers:
     metadata: /m
     actor: /act
     factor_age: /fva
-doors: {check: true, ext_authz: false, forward_auth: false, auth_request: false, authzen: false, opa: false}
+doors: {check: false, ext_authz: true, forward_auth: false, auth_request: true, authzen: false, opa: false}
+sign_in_url: https://accounts.example.com/sign-in?theme=dark
+identity_headers: {prefix: "", user: remote-user, session: "", org: remote-org, role: remote-role, permissions: remote-groups}
+unavailable_status: 503
 entrypoints: {check: mine/check/decision}
 policy: {builtins: [time.now_ns], deadline: 50ms}
 limits: {token: 4KiB, header: 32KiB, body: 100000, batch: 10, concurrency: 16}
@@ -58,7 +62,7 @@ func TestLoad_everyKey(t *testing.T) {
 	got.places = nil
 	want := &Config{
 		HTTP:      HTTP{Listen: Address{"tcp", "127.0.0.1:8001"}},
-		GRPC:      GRPC{Listen: Address{"unix", "/run/postern/grpc.sock"}},
+		GRPC:      GRPC{Listen: Address{"unix", "/run/postern/grpc.sock"}, Reflection: true},
 		Admin:     Admin{Listen: Address{"tcp", "[::1]:8003"}, PProf: true},
 		PublicURL: "https://pdp.example.com/postern",
 		Bundles:   Bundles{{Path: "bundles/demo"}, {Path: "extra.tar.gz"}},
@@ -78,15 +82,17 @@ func TestLoad_everyKey(t *testing.T) {
 			}},
 			Cookie: "__session", ClockSkew: 5 * time.Second, TreatPendingAsSignedOut: true,
 		}}},
-		Doors:           Doors{Check: true},
-		IdentityHeaders: IdentityHeaders{Prefix: "x-postern-"},
-		Entrypoints:     Entrypoints{Check: "mine/check/decision"},
-		Policy:          Policy{Builtins: []string{"time.now_ns"}, Deadline: 50 * time.Millisecond},
-		Limits:          Limits{Token: 4096, Header: 32768, Body: 100000, Batch: 10, Concurrency: 16},
-		Cache:           Cache{Tokens: 0, Decisions: 1 << 30},
-		DecisionLog:     "stdout",
-		Log:             Log{Level: slog.LevelDebug, Format: Text},
-		Watch:           Watch{Settle: time.Second, Poll: 90 * time.Second},
+		Doors:             Doors{ExtAuthz: true, AuthRequest: true},
+		SignInURL:         "https://accounts.example.com/sign-in?theme=dark",
+		IdentityHeaders:   IdentityHeaders{User: "remote-user", Org: "remote-org", Role: "remote-role", Permissions: "remote-groups"},
+		UnavailableStatus: 503,
+		Entrypoints:       Entrypoints{Check: "mine/check/decision"},
+		Policy:            Policy{Builtins: []string{"time.now_ns"}, Deadline: 50 * time.Millisecond},
+		Limits:            Limits{Token: 4096, Header: 32768, Body: 100000, Batch: 10, Concurrency: 16},
+		Cache:             Cache{Tokens: 0, Decisions: 1 << 30},
+		DecisionLog:       "stdout",
+		Log:               Log{Level: slog.LevelDebug, Format: Text},
+		Watch:             Watch{Settle: time.Second, Poll: 90 * time.Second},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("Load = %+v\nwant %+v", got, want)

@@ -31,6 +31,7 @@ type scalar struct {
 
 var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[string]():        {"text", []string{"!!str"}, parsing(parseText)},
+	reflect.TypeFor[Part]():          {"text", []string{"!!str"}, parsing(parsePart)},
 	reflect.TypeFor[bool]():          {"true or false", []string{"!!bool"}, parsing(parseBool)},
 	reflect.TypeFor[int]():           {"a whole number", []string{"!!int"}, parsing(parseInt)},
 	reflect.TypeFor[Size]():          {"a size such as 64KiB", []string{"!!int", "!!str"}, parsing(ParseSize)},

@@ -34,7 +34,7 @@ const (
 var settings = []Setting{
 	{Flag: flagConfig, Type: "path", Help: "The file with all keys, YAML; flags beat the environment, which beats it."},
 	{Flag: "listen", Key: "http.listen", Type: "address", Help: "The address of the decision doors over HTTP: host:port, or unix:///path."},
-	{Flag: "grpc-listen", Key: "grpc.listen", Type: "address", Help: "The address of Envoy's ext_authz over gRPC: host:port, or unix:///path (no effect in this build)."},
+	{Flag: "grpc-listen", Key: "grpc.listen", Type: "address", Help: "The address of Envoy's ext_authz over gRPC: host:port, or unix:///path."},
 	{Flag: "admin-listen", Key: "admin.listen", Type: "address", Help: "The address of health, metrics and status: host:port, or unix:///path."},
 	{Flag: "bundle", Key: "bundles", Type: "source", Repeatable: true, Help: "The policy bundles: directories or .tar.gz archives."},
 	{Flag: flagIssuer, Key: "issuers[].issuer", Type: "name", Help: "The exact iss of its tokens."},

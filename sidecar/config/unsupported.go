@@ -11,13 +11,10 @@ var notYet = []struct{ key, what string }{
 	{"http.tls", "TLS on this listener"},
 	{"grpc.tls", "TLS on this listener"},
 	{"admin.tls", "TLS on this listener"},
-	{"grpc.reflection", "gRPC reflection"},
 	{"bundles[].url", "bundles from a URL"},
 	{"doors.authzen", "the AuthZEN door"},
 	{"doors.opa", "the OPA door"},
 	{"clients", "clients of their own"},
-	{"sign_in_url", "redirects to a sign-in page"},
-	{"identity_headers", "other identity headers"},
 	{"entrypoints.evaluate", "AuthZEN entrypoints"},
 	{"entrypoints.search", "AuthZEN entrypoints"},
 }
@@ -25,10 +22,7 @@ var notYet = []struct{ key, what string }{
 // idle is what can be said and nothing in this build reads. Saying it is no mistake, as
 // what deploys several versions says it to all of them; it is warned of.
 var idle = []struct{ key, what string }{
-	{"grpc.listen", "gRPC door"},
 	{"public_url", "metadata that would state it"},
-	{"doors.ext_authz", "Envoy door"},
-	{"doors.auth_request", "auth-request door"},
 	{"cache.decisions", "cache of decisions"},
 }
 
@@ -67,9 +61,5 @@ func (c *Config) unsupported() []mistake {
 			}
 		}
 	})
-	// Where every door is closed, check says so for any build.
-	if d := c.Doors; !d.Check && !d.ForwardAuth && d != (Doors{}) {
-		all = append(all, mistake{c.placeOf("doors.check"), "doors.check", "nothing would be answered: this build has no other door yet"})
-	}
 	return all
 }

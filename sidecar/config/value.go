@@ -43,15 +43,6 @@ func checkEntrypoint(path string) error {
 	return fmt.Errorf("%s is no path of a rule: want package and rule with slashes, such as postern/check/decision", show(path))
 }
 
-var headerPrefix = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*-$`)
-
-func checkHeaderPrefix(prefix string) error {
-	if headerPrefix.MatchString(prefix) {
-		return nil
-	}
-	return fmt.Errorf("%s is no prefix: want lower-case letters, digits and hyphens, with a hyphen at the end", show(prefix))
-}
-
 // checkURL parses an absolute URL of one of the schemes, without user or fragment.
 func checkURL(text string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(text)

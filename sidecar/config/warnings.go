@@ -36,6 +36,7 @@ func (c *Config) Warnings() []string {
 	if len(c.Policy.Builtins) > 0 {
 		warn("policy.builtins", "policies may call %s: their decisions are not memoised", strings.Join(c.Policy.Builtins, ", "))
 	}
+	c.warnProxies(warn)
 	c.warnIdle(warn)
 	return all
 }
@@ -45,7 +46,10 @@ func (c *Config) warnListeners(warn func(string, string, ...any)) {
 		key    string
 		listen Address
 		tls    TLS
-	}{{"http.listen", c.HTTP.Listen, c.HTTP.TLS}, {"grpc.listen", c.GRPC.Listen, c.GRPC.TLS}, {"admin.listen", c.Admin.Listen, c.Admin.TLS}} {
+	}{{"http.listen", c.HTTP.Listen, c.HTTP.TLS}, {grpcListen, c.GRPC.Listen, c.GRPC.TLS}, {"admin.listen", c.Admin.Listen, c.Admin.TLS}} {
+		if l.key == grpcListen && !c.Doors.ExtAuthz {
+			continue // not bound
+		}
 		if !l.listen.Loopback() && l.tls.Cert == "" {
 			warn(l.key, "%s can be reached from other machines, without TLS", l.listen)
 		}
@@ -64,5 +68,33 @@ func warnIssuer(key string, i Issuer, warn func(string, string, ...any)) {
 	}
 	if i.ClockSkew > wideClockSkew {
 		warn(join(key, "clock_skew"), "expired tokens are accepted for another %s", i.ClockSkew)
+	}
+}
+
+const grpcListen = "grpc.listen"
+
+// warnProxies is about the doors that proxies ask at. A request there says itself what it is
+// about, so that whoever may ask can ask about anything.
+func (c *Config) warnProxies(warn func(string, string, ...any)) {
+	d := c.Doors
+	open := d.ExtAuthz || d.ForwardAuth || d.AuthRequest
+	for _, l := range []struct {
+		key  string
+		open bool
+		at   Address
+		tls  TLS
+	}{{"http.listen", open, c.HTTP.Listen, c.HTTP.TLS}, {grpcListen, d.ExtAuthz, c.GRPC.Listen, c.GRPC.TLS}} {
+		if l.open && !l.at.Loopback() && l.tls.ClientCA == "" {
+			warn(l.key, "whoever reaches %s can ask as the proxy does: let nobody else", l.at)
+		}
+	}
+	if _, said := c.places[grpcListen]; said && !d.ExtAuthz {
+		warn(grpcListen, "doors.ext_authz is closed; it has no effect")
+	}
+	if c.UnavailableStatus == http503 && open {
+		warn("unavailable_status", "503 lets requests through where Envoy's failure_mode_allow is set")
+	}
+	if c.SignInURL != "" && !open {
+		warn("sign_in_url", "no door is open that redirects; it has no effect")
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"postern/policies"
 	"postern/sidecar/bundle"
+	"postern/sidecar/decision"
 )
 
 // libraryEntrypoints are the rules that answer where nothing replaces them.
@@ -116,22 +117,48 @@ func (c *compiled) extended() bool {
 	return len(c.compiler.GetRulesExact(ast.MustParseRef("data.postern.extend.deny"))) > 0
 }
 
+// Whether an error of a built-in ends the evaluation, or leaves its expression undefined.
+const (
+	strict  = true
+	lenient = false
+)
+
 // decider prepares the entrypoint at path, in the place of the library's own.
 func (c *compiled) decider(ctx context.Context, path, own string) (decider, error) {
+	return c.prepared(ctx, path, own, strict, plainly)
+}
+
+// routeDecider prepares the entrypoint of routes. One that is not the library's may yield
+// OPA-Envoy's shapes, and is evaluated as OPA itself does, so that policies written for
+// OPA-Envoy run unchanged: where a built-in fails, to_number of a header that is none, say,
+// the expression is undefined. Such a rule does not hold; it is for the policy not to deny
+// by it alone. The library, an own check entrypoint and postern.extend, which only denies,
+// stay strict: there the error denies.
+func (c *compiled) routeDecider(ctx context.Context) (decider, error) {
+	path, own := c.entrypoints.Route, libraryEntrypoints.Route
+	if path == own {
+		return c.decider(ctx, path, own)
+	}
+	return c.prepared(ctx, path, own, lenient, edited)
+}
+
+func (c *compiled) prepared(ctx context.Context, path, own string, errors bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
 	if err := reserved(path, own); err != nil {
 		return decider{}, err
 	}
-	decision, err := c.entrypoint(ctx, path)
+	asked, err := c.entrypoint(ctx, path, errors)
+	by := decider{decision: asked, read: read}
 	if err != nil || path == own || !c.extended() {
-		return decider{decision: decision}, err
+		return by, err
 	}
-	denials, err := c.entrypoint(ctx, denialsPath)
-	return decider{decision, &denials}, err
+	denials, err := c.entrypoint(ctx, denialsPath, strict)
+	by.denials = &denials
+	return by, err
 }
 
 // entrypoint prepares the rule at a slash path below data. It must be a rule, and no
 // function; a package would answer with everything in it.
-func (c *compiled) entrypoint(ctx context.Context, path string) (rego.PreparedEvalQuery, error) {
+func (c *compiled) entrypoint(ctx context.Context, path string, errors bool) (rego.PreparedEvalQuery, error) {
 	var none rego.PreparedEvalQuery
 	if err := bundle.CheckEntrypoint(path); err != nil {
 		return none, fmt.Errorf("entrypoint: %w", err)
@@ -154,7 +181,7 @@ func (c *compiled) entrypoint(ctx context.Context, path string) (rego.PreparedEv
 		rego.Compiler(c.compiler),
 		rego.Store(c.store),
 		rego.Transaction(c.txn),
-		rego.StrictBuiltinErrors(true),
+		rego.StrictBuiltinErrors(errors),
 		rego.GenerateJSON(plainJSON),
 	).PrepareForEval(ctx)
 	if err != nil {

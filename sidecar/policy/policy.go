@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -43,15 +44,21 @@ type Policy struct {
 	route     decider
 	effective rego.PreparedEvalQuery
 	router    *route.Router
-	// queries is whether a rule of the bundle may read the query of a proxied request.
-	queries bool
-	txn     storage.Transaction
-	revoked model.Revoked
+	reads     reads
+	txn       storage.Transaction
+	revoked   model.Revoked
+	// generation is another one for every policy of the process.
+	generation uint64
 }
+
+// generations counts policies.
+var generations atomic.Uint64
 
 // A decider is an entrypoint that decides.
 type decider struct {
 	decision rego.PreparedEvalQuery
+	// read makes a decision of its result. An error denies with policy_error.
+	read func(result any) (decision.Decision, decision.Edits, error)
 	// denials is asked after what another entrypoint than the library's allowed. It is nil
 	// where it has nothing to say.
 	denials *rego.PreparedEvalQuery
@@ -69,7 +76,7 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if err != nil {
 		return nil, err
 	}
-	p = &Policy{bound: bound, txn: compiled.txn, queries: readsQuery(b.Modules)}
+	p = &Policy{bound: bound, txn: compiled.txn, reads: readsOf(b.Modules), generation: generations.Add(1)}
 	if b.Model != nil {
 		p.revoked = b.Model.Revoked
 		if p.router, err = route.New(b.Model.Routes); err != nil {
@@ -79,10 +86,10 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if p.check, err = compiled.decider(ctx, compiled.entrypoints.Check, libraryEntrypoints.Check); err != nil {
 		return nil, err
 	}
-	if p.route, err = compiled.decider(ctx, compiled.entrypoints.Route, libraryEntrypoints.Route); err != nil {
+	if p.route, err = compiled.routeDecider(ctx); err != nil {
 		return nil, err
 	}
-	p.effective, err = compiled.entrypoint(ctx, effectivePath)
+	p.effective, err = compiled.entrypoint(ctx, effectivePath, strict)
 	return p, err
 }
 
@@ -103,24 +110,27 @@ func (p *Policy) Check(ctx context.Context, in Input, q request.Question) (d dec
 	if err != nil {
 		return decision.Because(decision.RequestMalformed, err.Error()), nil
 	}
-	return p.decide(ctx, p.check, document, in.Now)
+	d, _, cause = p.decide(ctx, p.check, document, in.Now)
+	return d, cause
 }
 
 // decide asks an entrypoint, and postern.extend about what another one than the library's
 // has allowed.
-func (p *Policy) decide(ctx context.Context, by decider, document ast.Value, now time.Time) (decision.Decision, error) {
+func (p *Policy) decide(ctx context.Context, by decider, document ast.Value, now time.Time) (decision.Decision, decision.Edits, error) {
 	result, err := p.evaluate(ctx, by.decision, document, now)
 	if err != nil {
-		return refusal(err), err
+		return refusal(err), decision.Edits{}, err
 	}
-	d, err := decided(result)
+	d, edits, err := by.read(result)
 	if err != nil {
-		return refusal(err), err
+		return refusal(err), decision.Edits{}, err
 	}
 	if d.Allow && by.denials != nil {
-		return p.narrowed(ctx, d, *by.denials, document, now)
+		if d, err = p.narrowed(ctx, d, *by.denials, document, now); !d.Allow {
+			return d, decision.Edits{}, err
+		}
 	}
-	return d, nil
+	return d, edits, nil
 }
 
 // narrowed asks postern.extend about an allow.
@@ -152,10 +162,14 @@ type Effective struct {
 }
 
 // Effective answers GET /v1/session. The Decision allows exactly when there is a session.
+// What it returns is shared: nobody may change it.
 func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.Decision, error) {
 	in = p.gated(in)
 	if in.Subject == nil {
 		return Effective{}, decision.Because(in.Credential, ""), nil
+	}
+	if known := in.Subject.effective.Load(); known != nil && known.generation == p.generation {
+		return known.Effective, decision.Allowed(), nil
 	}
 	result, err := p.evaluate(ctx, p.effective, in.document(), in.Now)
 	if err != nil {
@@ -165,6 +179,7 @@ func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.D
 	if err != nil {
 		return Effective{}, decision.Because(decision.PolicyError, ""), err
 	}
+	in.Subject.effective.Store(&remembered{p.generation, e})
 	return e, decision.Allowed(), nil
 }
 

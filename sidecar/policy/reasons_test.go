@@ -120,11 +120,11 @@ func TestReasons(t *testing.T) {
 func answer(t *testing.T, p *policy.Policy, in policy.Input, what string) decision.Decision {
 	t.Helper()
 	if strings.HasPrefix(what, "/") {
-		d, _, err := p.Route(t.Context(), in, proxied(t, "GET", what))
+		routed, err := p.Route(t.Context(), in, proxied(t, "GET", what))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return routed.Decision
 	}
 	d, err := p.Check(t.Context(), in, ask(t, what))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // errShape denies with policy_error.
-var errShape = errors.New("the entrypoint's result is neither a boolean nor exactly {allow, reasons}, perhaps with an enrollment")
+var errShape = errors.New("the entrypoint's result has another shape than the contract's")
 
 // decided reads the result of an entrypoint: a boolean, or exactly {allow, reasons} with
 // a boolean and a list. An allow that gives reasons against itself is neither. Its
@@ -27,6 +27,12 @@ func decided(result any) (decision.Decision, error) {
 	}
 }
 
+// plainly is decided for entrypoints that ask for nothing else.
+func plainly(result any) (decision.Decision, decision.Edits, error) {
+	d, err := decided(result)
+	return d, decision.Edits{}, err
+}
+
 func decidedObject(r map[string]any) (decision.Decision, error) {
 	allow, okAllow := r["allow"].(bool)
 	list, okReasons := r["reasons"].([]any)
@@ -39,7 +45,7 @@ func decidedObject(r map[string]any) (decision.Decision, error) {
 		members++
 	}
 	if len(r) != members || !okAllow || !okReasons {
-		return decision.Decision{}, errShape
+		return decision.Decision{}, fmt.Errorf("%w: it is not exactly {allow, reasons}, perhaps with an enrollment", errShape)
 	}
 	if allow && len(list) > 0 {
 		return decision.Decision{}, fmt.Errorf("%w: it allows and gives reasons for a denial", errShape)

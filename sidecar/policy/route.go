@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -12,23 +13,31 @@ import (
 	"postern/sidecar/route"
 )
 
+// A Routed is the answer about a request that a proxy asks about.
+type Routed struct {
+	decision.Decision
+	// Governs is the route of the model that the request falls under; its Route is nil where
+	// none does.
+	Governs route.Match
+	// Edits are what the bundle's own entrypoint wants done besides.
+	Edits decision.Edits
+}
+
 // Route answers a proxy that asks about a request: which route of the model governs it,
 // and whether the session may go on to it. Like [Policy.Check] it never fails.
-func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (d decision.Decision, governs route.Match, cause error) {
+func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed Routed, cause error) {
 	if r.Host == "" && p.router.ByHost() {
-		return decision.Because(decision.RequestMalformed, "the model's routes name hosts, and the request does not say its own"), governs, nil
+		routed.Decision = decision.Because(decision.RequestMalformed, "the model's routes name hosts, and the request does not say its own")
+		return routed, nil
 	}
-	governs = p.router.Match(r.Method, r.Host, r.Target.Path)
-	query, err := url.ParseQuery(r.Target.Query)
-	if err != nil && p.queries {
-		return decision.Because(decision.RequestMalformed, "the query cannot be read, and the bundle has rules about it"), governs, nil
-	}
-	document, err := routeDocument(p.gated(in), r, query, governs)
+	routed.Governs = p.router.Match(r.Method, r.Host, r.Target.Path)
+	document, err := p.routeDocument(p.gated(in), r, routed.Governs)
 	if err != nil {
-		return decision.Because(decision.RequestMalformed, err.Error()), governs, nil
+		routed.Decision = decision.Because(decision.RequestMalformed, err.Error())
+		return routed, nil
 	}
-	d, cause = p.decide(ctx, p.route, document, in.Now)
-	return d, governs, cause
+	routed.Decision, routed.Edits, cause = p.decide(ctx, p.route, document, in.Now)
+	return routed, cause
 }
 
 // Explain says which route governs a request, and what comes near.
@@ -36,17 +45,38 @@ func (p *Policy) Explain(r request.Proxied) route.Explanation {
 	return p.router.Explain(r.Method, r.Host, r.Target.Path)
 }
 
-// routeDocument is the input of the route entrypoint (DESIGN section 4, column route).
-func routeDocument(in Input, r request.Proxied, query url.Values, governs route.Match) (ast.Value, error) {
+// routeDocument is the input of the route entrypoint (DESIGN section 4, column route). What
+// no rule of the bundle reads is not in it. What one may read and cannot be read is an
+// error: a rule that denies by it would find nothing.
+func (p *Policy) routeDocument(in Input, r request.Proxied, governs route.Match) (ast.Value, error) {
 	object := in.document()
-	object.Insert(ast.InternedTerm("request"), requestTerm(r, query))
 	object.Insert(ast.InternedTerm("route"), routeTerm(governs))
 	if governs.Route != nil && governs.Route.Require != nil {
 		if err := in.require(object, *governs.Route.Require); err != nil {
 			return nil, fmt.Errorf("route: %w", err)
 		}
 	}
-	return object, nil
+	var query url.Values
+	var content request.Content
+	var err error
+	if p.reads.query || p.reads.envoyQuery {
+		if query, err = url.ParseQuery(r.Target.Query); err != nil {
+			return nil, errors.New("the query cannot be read, and the bundle has rules about it")
+		}
+	}
+	if p.reads.body || p.reads.envoyBody {
+		if content, err = r.Content(); err != nil {
+			return nil, err
+		}
+	}
+	if p.reads.request {
+		term, err := p.requestTerm(r, query, content)
+		if err != nil {
+			return nil, err
+		}
+		object.Insert(ast.InternedTerm("request"), term)
+	}
+	return object, p.envoyDocument(object, r, query, content)
 }
 
 // routeTerm is null, or the pattern, its parameters, and what the route says besides its
@@ -76,66 +106,65 @@ func routeTerm(m route.Match) *ast.Term {
 
 // requestTerm is the request as policies of a bundle may read it. The library reads none
 // of it.
-func requestTerm(r request.Proxied, query url.Values) *ast.Term {
+func (p *Policy) requestTerm(r request.Proxied, query url.Values, content request.Content) (*ast.Term, error) {
 	headers := ast.NewObject()
-	for name, value := range r.Headers {
+	for name, value := range r.Headers() {
 		headers.Insert(ast.StringTerm(name), ast.StringTerm(value))
 	}
-	values := ast.NewObject()
-	for name, list := range query {
-		values.Insert(ast.StringTerm(name), stringsOf(list))
-	}
-	return ast.ObjectTerm(
+	object := ast.NewObject(
 		member("door", ast.StringTerm(r.Door)),
 		member("method", ast.StringTerm(r.Method)),
 		member("scheme", stated(r.Scheme)),
 		member("host", stated(r.Host)),
 		member("path", ast.StringTerm(r.Target.Path)),
 		member("segments", stringsOf(r.Target.Segments())),
-		member("query", ast.NewTerm(values)),
 		member("headers", ast.NewTerm(headers)),
 	)
+	if p.reads.query {
+		object.Insert(ast.InternedTerm("query"), queryTerm(query))
+	}
+	if p.reads.body && content.Unread {
+		return nil, errors.New("the body is not whole, or of a media type that is not read, and the bundle has rules about it")
+	}
+	if p.reads.body && content.Value != nil {
+		body, err := plainValue(content.Value)
+		if err != nil {
+			return nil, fmt.Errorf("body: %w", err)
+		}
+		object.Insert(ast.InternedTerm("body"), ast.NewTerm(body))
+	}
+	return ast.NewTerm(object), nil
 }
 
-// readsQuery reports whether any rule may read input.request.query: a query that cannot be
-// read then denies, since a rule that denies by it would find nothing. Where none does,
-// such a query is the upstream's affair.
-func readsQuery(modules map[string]*ast.Module) bool {
-	reads := false
-	var visitor *ast.GenericVisitor
-	visitor = ast.NewGenericVisitor(func(x any) bool {
-		switch x := x.(type) {
-		case ast.Var: // the input by itself, as in json.marshal(input)
-			reads = reads || x.Equal(ast.InputRootDocument.Value)
-		case *ast.Head: // whose reference the visitor leaves out
-			visitor.Walk(x.Reference)
-		case ast.Ref:
-			if !x[0].Equal(ast.InputRootDocument) {
-				return false
-			}
-			reads = reads || mayLead(x[1:], "request", "query")
-			for _, t := range x[1:] {
-				visitor.Walk(t)
-			}
-			return true
-		}
-		return false
-	})
-	for _, module := range modules {
-		visitor.Walk(module)
+func queryTerm(query url.Values) *ast.Term {
+	object := ast.NewObject()
+	for name, list := range query {
+		object.Insert(ast.StringTerm(name), stringsOf(list))
 	}
-	return reads
+	return ast.NewTerm(object)
 }
 
-// mayLead reports whether a reference leads to what is at path, or to something around it.
-func mayLead(ref ast.Ref, path ...string) bool {
-	for i, want := range path {
-		if i == len(ref) {
-			return true
-		}
-		if name, fixed := ref[i].Value.(ast.String); fixed && string(name) != want {
-			return false
+// envoyDocument adds OPA-Envoy's document, as far as it is read.
+func (p *Policy) envoyDocument(object ast.Object, r request.Proxied, query url.Values, content request.Content) error {
+	if p.reads.envoy {
+		for name, plain := range r.EnvoyDocument() {
+			value, err := plainValue(plain)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			object.Insert(ast.StringTerm(name), ast.NewTerm(value))
 		}
 	}
-	return true
+	if p.reads.envoyQuery {
+		object.Insert(ast.InternedTerm("parsed_query"), queryTerm(query))
+	}
+	if p.reads.envoyBody {
+		body, err := plainValue(content.Value)
+		if err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+		object.Insert(ast.InternedTerm("parsed_body"), ast.NewTerm(body))
+		object.Insert(ast.InternedTerm("truncated_body"), ast.InternedTerm(content.Truncated))
+	}
+	return nil
 }

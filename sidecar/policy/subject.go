@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -11,13 +12,24 @@ import (
 )
 
 // A Subject is a session in the form that policy reads, made once for each verified
-// token. It is immutable and shared between requests.
+// token. It is shared between requests, and nothing of it changes but what is remembered.
 type Subject struct {
 	Session *session.Session
 
 	value     *ast.Term
 	factorAge *ast.Term // nil where the token does not say
 	size      int
+
+	// effective is the last policy's word on the session: a pure function of both, since
+	// revocation, which the clock changes, comes before it.
+	effective atomic.Pointer[remembered]
+}
+
+// remembered is a result with the policy that it is of, by number: a pointer would keep the
+// old one of each reload.
+type remembered struct {
+	generation uint64
+	Effective
 }
 
 // Size is the memory that the subject takes, in bytes, roughly and rather too much.

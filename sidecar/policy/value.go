@@ -80,6 +80,37 @@ func readObject(dec *jsontext.Decoder) (ast.Value, error) {
 	return object, err
 }
 
+// plainValue reads values as package encoding/json has them, with JSON among them that is
+// not read yet.
+func plainValue(x any) (ast.Value, error) {
+	switch x := x.(type) {
+	case jsontext.Value:
+		return valueOf(x)
+	case []any:
+		terms := make([]*ast.Term, len(x))
+		for i, element := range x {
+			v, err := plainValue(element)
+			if err != nil {
+				return nil, err
+			}
+			terms[i] = ast.NewTerm(v)
+		}
+		return ast.NewArray(terms...), nil
+	case map[string]any:
+		object := ast.NewObject()
+		for name, member := range x {
+			v, err := plainValue(member)
+			if err != nil {
+				return nil, err
+			}
+			object.Insert(ast.StringTerm(name), ast.NewTerm(v))
+		}
+		return object, nil
+	default:
+		return ast.InterfaceToValue(x)
+	}
+}
+
 // stringsOf is an array of strings.
 func stringsOf(list []string) *ast.Term {
 	terms := make([]*ast.Term, len(list))

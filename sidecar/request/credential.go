@@ -23,7 +23,24 @@ func FindCredential(h *fasthttp.RequestHeader, cookies []string) Credential {
 	if values := h.PeekAll(fasthttp.HeaderAuthorization); len(values) > 0 {
 		return fromAuthorization(values)
 	}
-	return fromCookies(h, cookies)
+	return fromCookies(h.PeekAll(fasthttp.HeaderCookie), cookies)
+}
+
+// Credential is [FindCredential] on the headers that a proxy handed on.
+func (p Proxied) Credential(cookies []string) Credential {
+	var authorization, cookie [][]byte
+	for _, f := range p.fields {
+		switch {
+		case f.is("authorization"):
+			authorization = append(authorization, f.value)
+		case f.is("cookie"):
+			cookie = append(cookie, f.value)
+		}
+	}
+	if len(authorization) > 0 {
+		return fromAuthorization(authorization)
+	}
+	return fromCookies(cookie, cookies)
 }
 
 func fromAuthorization(values [][]byte) Credential {
@@ -50,11 +67,14 @@ func fromAuthorization(values [][]byte) Credential {
 
 // fromCookies reads every Cookie header itself: a client may send a name twice, in one
 // header or in several, and each copy counts.
-func fromCookies(h *fasthttp.RequestHeader, names []string) Credential {
+func fromCookies(headers [][]byte, names []string) Credential {
 	var token []byte
 	found := false
-	for _, header := range h.PeekAll(fasthttp.HeaderCookie) {
+	for _, header := range headers {
 		for pair := range bytes.SplitSeq(header, []byte{';'}) {
+			if joinedWith(pair, names) {
+				return Credential{Code: decision.CredentialsAmbiguous}
+			}
 			name, value, ok := bytes.Cut(bytes.Trim(pair, " \t"), []byte{'='})
 			if !ok || !named(name, names) {
 				continue
@@ -69,6 +89,20 @@ func fromCookies(h *fasthttp.RequestHeader, names []string) Credential {
 		return Credential{Code: decision.TokenMissing}
 	}
 	return Credential{Token: string(token)}
+}
+
+// joinedWith reports whether a cookie of the given names stands beside something else, with a
+// comma between them: Envoy joins several Cookie headers so.
+func joinedWith(pair []byte, names []string) bool {
+	if bytes.IndexByte(pair, ',') < 0 {
+		return false
+	}
+	for part := range bytes.SplitSeq(pair, []byte{','}) {
+		if name, _, ok := bytes.Cut(bytes.Trim(part, " \t"), []byte{'='}); ok && named(name, names) {
+			return true
+		}
+	}
+	return false
 }
 
 func named(name []byte, names []string) bool {

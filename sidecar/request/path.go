@@ -22,6 +22,8 @@ type Target struct {
 	Path string
 	// Query is what stands behind the first question mark, as it was sent.
 	Query string
+	// Raw is the whole target as it was sent.
+	Raw string
 }
 
 // Segments are the path's parts between slashes: none for "/", and a last empty one where
@@ -38,8 +40,8 @@ func (t Target) Segments() []string {
 // percent-decoded exactly once, and whatever two readers could take for different paths
 // is an error: dot segments, empty segments, backslashes, encoded separators of path,
 // query, fragment or parameters, a percent sign that could be decoded a second time,
-// segments that end in a dot or a space, which some systems drop, control and invisible
-// characters, bytes that are no UTF-8, characters that normalise to one of these, two
+// segments that end in a dot or a space, which some systems drop, other blanks, control and
+// invisible characters, bytes that are no UTF-8, characters that normalise to one of these, two
 // paths joined by a comma, and bad escapes. The error's text is for a developer.
 func ParseTarget(raw string) (Target, error) {
 	if len(raw) > maxTarget {
@@ -51,15 +53,11 @@ func ParseTarget(raw string) (Target, error) {
 	if strings.Contains(raw, "#") {
 		return Target{}, errors.New("the target has a fragment")
 	}
-	var t Target
+	t := Target{Raw: raw}
 	encoded := raw
 	encoded, t.Query, _ = strings.Cut(raw, "?")
 	if !strings.HasPrefix(encoded, "/") {
 		return Target{}, errors.New("the target is no path: it does not begin with a slash")
-	}
-	// Proxies join the values of several headers with a comma.
-	if strings.Contains(encoded, ",/") {
-		return Target{}, errors.New("the path seems to be several, joined by a comma")
 	}
 	var err error
 	if t.Path, err = decodePath(encoded); err == nil {
@@ -129,6 +127,10 @@ func CheckPath(path string) error {
 	if !utf8.ValidString(path) {
 		return errors.New("the path is not valid UTF-8")
 	}
+	// Proxies join the values of several headers with a comma.
+	if strings.Contains(path, ",/") {
+		return errors.New("the path seems to be several, joined by a comma")
+	}
 	for i, r := range path {
 		switch {
 		case strings.ContainsRune(`\?#;`, r):
@@ -139,6 +141,8 @@ func CheckPath(path string) error {
 			return errors.New("the path has a percent sign before characters that may normalise to digits")
 		case r == '%' && isUnicodeEscape(path[i+1:]):
 			return errors.New("the path has an escape of the form %uXXXX in it")
+		case r != ' ' && unicode.IsSpace(r):
+			return fmt.Errorf("the path has the blank %U in it, which some readers take for a space", r)
 		case !unicode.IsGraphic(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return fmt.Errorf("the path has the control or invisible character %U in it", r)
 		case r >= utf8.RuneSelf && strings.ContainsRune(lookalikes, r):

@@ -91,44 +91,6 @@ func TestLookalikes(t *testing.T) {
 	}
 }
 
-// FuzzParseTarget: a path that passes is in its plain form: encoded again in the one way
-// that is usual, it is read as the same, and it passes by itself.
-func FuzzParseTarget(f *testing.F) {
-	for _, seed := range []string{"/", "/a/b?c", "/%61", "/a%2fb", "/a%25", "/caf%C3%A9/", "/%252e", "//", "/..%2f", "/a;b"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		got, err := ParseTarget(raw)
-		if err != nil {
-			return
-		}
-		again, err := ParseTarget(encode(got.Path))
-		if err != nil || again.Path != got.Path {
-			t.Fatalf("ParseTarget(%q) = %q; encoded again %q, %v", raw, got.Path, again.Path, err)
-		}
-		if again.Path != "/" && "/"+strings.Join(again.Segments(), "/") != again.Path {
-			t.Fatalf("segments of %q: %q", again.Path, again.Segments())
-		}
-		for _, s := range got.Segments() {
-			if s == "." || s == ".." || strings.ContainsAny(s, `/\;?#`) {
-				t.Fatalf("ParseTarget(%q) has segment %q", raw, s)
-			}
-		}
-	})
-}
-
-func encode(path string) string {
-	var b strings.Builder
-	for i := range len(path) {
-		if c := path[i]; c <= ' ' || c >= 0x7f || c == '%' {
-			b.WriteString("%" + strings.ToUpper(string("0123456789abcdef"[c>>4])+string("0123456789abcdef"[c&15])))
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
 func TestNormalHost(t *testing.T) {
 	f := func(raw, want string) {
 		t.Helper()

@@ -49,7 +49,7 @@ func WriteSession(ctx *fasthttp.RequestCtx, id string, s Session) {
 // 401, or 503 where nothing can be decided now.
 func NoSession(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
 	if d.Status == fasthttp.StatusUnauthorized {
-		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge(d))
 	}
 	write(ctx, d.Status, id, struct {
 		Reasons []decision.Reason `json:"reasons"`
@@ -60,42 +60,6 @@ func NoSession(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
 // for a body that is none, 404, 405, 413, 431, and so on. It is a denial like any other.
 func Refusal(ctx *fasthttp.RequestCtx, status int, message string) {
 	write(ctx, status, "", decision.Because(decision.RequestMalformed, message))
-}
-
-// A Deny is how a route refuses a session that may not go on: by another status, or by a
-// redirect. The zero value is the usual 403.
-type Deny struct {
-	Status   int
-	Redirect string
-}
-
-// ForwardAuth answers a proxy that asks at /forward-auth: 200 for an allow, else a status
-// that it hands on to its client, and never a text. What cannot be decided is 403: some
-// proxies take a 5xx for an allow. A route's own deny is for sessions that may not go on,
-// not for those that are missing or for requests that cannot be read.
-func ForwardAuth(ctx *fasthttp.RequestCtx, id string, d decision.Decision, deny Deny) {
-	h := &ctx.Response.Header
-	h.Set(fasthttp.HeaderCacheControl, "no-store")
-	if id != "" {
-		h.Set(HeaderDecisionID, id)
-	}
-	h.SetNoDefaultContentType(true)
-	switch {
-	case d.Allow:
-		ctx.SetStatusCode(fasthttp.StatusOK)
-	case d.Status == fasthttp.StatusUnauthorized:
-		h.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
-		ctx.SetStatusCode(fasthttp.StatusUnauthorized)
-	case d.Status == fasthttp.StatusBadRequest:
-		ctx.SetStatusCode(fasthttp.StatusBadRequest)
-	case d.Status == fasthttp.StatusForbidden && deny.Redirect != "":
-		h.Set(fasthttp.HeaderLocation, deny.Redirect)
-		ctx.SetStatusCode(fasthttp.StatusFound)
-	case d.Status == fasthttp.StatusForbidden && deny.Status != 0:
-		ctx.SetStatusCode(deny.Status)
-	default:
-		ctx.SetStatusCode(fasthttp.StatusForbidden)
-	}
 }
 
 // encoding is how values become JSON. Reasons may hold texts that a policy made of any

@@ -11,7 +11,8 @@ import (
 )
 
 // A patient listener outlives a shortage. fasthttp takes every error of Accept for the
-// listener's end, so that a client with many connections could end the process.
+// listener's end, and grpc-go some that pass, so that a client with many connections could
+// end the process.
 type patient struct {
 	net.Listener
 	log *slog.Logger
@@ -25,10 +26,26 @@ const (
 
 // Accept waits for the next connection. Its errors are the listener's own end.
 func (l patient) Accept() (net.Conn, error) {
+	c, err := l.plain()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
+}
+
+// A patientGRPC is patient, and hands out connections as they are: grpc-go reads and writes
+// them at once, and ends them itself.
+type patientGRPC struct{ patient }
+
+// Accept waits for the next connection.
+func (l patientGRPC) Accept() (net.Conn, error) { return l.plain() }
+
+// plain waits for the next connection.
+func (l patient) plain() (net.Conn, error) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		c, err := l.Listener.Accept()
 		if err == nil {
-			return &conn{Conn: c}, nil
+			return c, nil
 		}
 		if !shortage(err) {
 			return nil, err
@@ -55,12 +72,13 @@ func shortage(err error) bool {
 type conn struct {
 	net.Conn
 	lingers atomic.Bool
+	opening opening
 }
 
 // What a lingering connection reads at most before it is closed.
 const (
 	lingerTime  = time.Second
-	lingerBytes = 4 << 20
+	lingerBytes = 64 << 20
 )
 
 // Close closes the connection, after the rest of what the client sends where it lingers.

@@ -316,7 +316,7 @@ func TestEndpoints_doorClosed(t *testing.T) {
 }
 
 func TestIssuersNone(t *testing.T) {
-	s := start(t, load(t, "http: {listen: '127.0.0.1:0'}\nadmin: {listen: '127.0.0.1:0'}\nissuers: none\nbundles: [{path: "+plain(t)+"}]"))
+	s := start(t, load(t, "http: {listen: '127.0.0.1:0'}\nadmin: {listen: '127.0.0.1:0'}\ngrpc: {listen: '127.0.0.1:0'}\nissuers: none\nbundles: [{path: "+plain(t)+"}]"))
 	if a := s.ask(sign(t, nil), `{"role":"admin"}`); a.Allow || a.codes() != "token_issuer" {
 		t.Errorf("with a token: %s", a.Body)
 	}

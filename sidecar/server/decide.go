@@ -104,12 +104,16 @@ type asking struct {
 
 // begin reads what every door needs. The snapshot is loaded once, here.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, door string) asking {
+	return s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
+}
+
+func (s *Server) beginWith(door string, credential request.Credential) asking {
 	return asking{
 		id:       newID(),
 		door:     door,
 		began:    time.Now(),
 		snapshot: s.current.Load(),
-		input:    s.authenticate(request.FindCredential(&ctx.Request.Header, s.cookies), s.now()),
+		input:    s.authenticate(credential, s.now()),
 	}
 }
 
@@ -180,10 +184,15 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, door string, err error) {
 
 // refuse answers without a look at the request.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
-	a := asking{id: newID(), door: d.name, began: time.Now(), snapshot: s.current.Load()}
 	denied := decision.Because(code, "")
+	d.refuse(ctx, s.unseen(d.name, denied), denied)
+}
+
+// unseen records a denial of a request that was not looked at, and returns its id.
+func (s *Server) unseen(door string, denied decision.Decision) string {
+	a := asking{id: newID(), door: door, began: time.Now(), snapshot: s.current.Load()}
 	s.record(a, nil, nil, denied)
-	d.refuse(ctx, a.id, denied)
+	return a.id
 }
 
 // newID is a random UUID (RFC 9562 section 5.4). It need not be a secret.

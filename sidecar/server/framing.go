@@ -5,8 +5,6 @@ import (
 	"math"
 
 	"github.com/valyala/fasthttp"
-
-	"postern/sidecar/response"
 )
 
 // maxFields bounds the header fields of a request. A cookie counts as a field, since a
@@ -98,7 +96,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 		return fasthttp.StatusContinue
 	}
 	hangUp(ctx)
-	response.Refusal(ctx, status, message)
+	turnAway(ctx, status, message)
 	return status
 }
 

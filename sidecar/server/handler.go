@@ -32,9 +32,25 @@ func (s *Server) doors() map[string]door {
 		open["/v1/session"] = door{"session", fasthttp.MethodGet, s.session, response.NoSession}
 	}
 	if s.config.Doors.ForwardAuth {
-		open["/forward-auth"] = door{request.ForwardAuth, "", s.forwardAuth, refuseProxy}
+		open[forwardAuthPath] = s.proxyDoor(request.ForwardAuth, s.answers.ForwardAuth, headersOnly(request.FromForwardAuth))
+	}
+	if s.config.Doors.AuthRequest {
+		open[authRequestPath] = s.proxyDoor(request.AuthRequest, s.answers.AuthRequest, headersOnly(request.FromAuthRequest))
+	}
+	if s.config.Doors.ExtAuthz {
+		open[request.ExtAuthzPrefix] = s.proxyDoor(request.ExtAuthzHTTP, s.answers.ExtAuthz, request.FromExtAuthz)
 	}
 	return open
+}
+
+// doorOf is the key of the door that a request's target leads to: its path, or the prefix
+// of Envoy's door, below which every path is.
+func doorOf(target []byte) string {
+	path, _, _ := bytes.Cut(target, []byte{'?'})
+	if rest, ok := bytes.CutPrefix(path, []byte(request.ExtAuthzPrefix)); ok && (len(rest) == 0 || rest[0] == '/') {
+		return request.ExtAuthzPrefix
+	}
+	return string(path)
 }
 
 // handler is the way of every request on the decision listener.
@@ -43,16 +59,17 @@ func (s *Server) handler() fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if p := ctx.Request.Header.Protocol(); string(p) != "HTTP/1.1" && string(p) != "HTTP/1.0" {
 			hangUp(ctx)
-			response.Refusal(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
+			turnAway(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
 			return
 		}
 		if status, message := misframed(&ctx.Request.Header); status != 0 {
 			hangUp(ctx)
-			response.Refusal(ctx, status, message)
+			turnAway(ctx, status, message)
 			return
 		}
-		path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
-		d, ok := doors[string(path)]
+		key := doorOf(ctx.Request.Header.RequestURI())
+		lastOfBodiless(ctx, key)
+		d, ok := doors[key]
 		if !ok {
 			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")
 			return
@@ -95,12 +112,12 @@ func unreadable(ctx *fasthttp.RequestCtx, err error) {
 	hangUp(ctx)
 	switch {
 	case errors.As(err, &small):
-		response.Refusal(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the headers are longer than limits.header")
+		turnAway(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the headers are longer than limits.header")
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		response.Refusal(ctx, fasthttp.StatusRequestEntityTooLarge, bodyTooLarge)
+		turnAway(ctx, fasthttp.StatusRequestEntityTooLarge, bodyTooLarge)
 	case errors.As(err, &network) && network.Timeout():
-		response.Refusal(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
+		turnAway(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
 	default:
-		response.Refusal(ctx, fasthttp.StatusBadRequest, "no readable HTTP/1.1 request")
+		turnAway(ctx, fasthttp.StatusBadRequest, "no readable HTTP/1.1 request")
 	}
 }

@@ -161,6 +161,12 @@ func TestPatient(t *testing.T) {
 			t.Errorf("Accept = %v, want %v", err, end)
 		}
 	}
+	log.Reset()
+	g := patientGRPC{patient{&scarce{errs: []error{failed(syscall.ENOBUFS), failed(syscall.ENOMEM)}}, slog.New(slog.NewTextHandler(&log, nil))}}
+	if c, err = g.Accept(); err != nil || strings.Count(log.String(), "\n") != 2 {
+		t.Fatalf("gRPC: Accept = %v after\n%s", err, &log)
+	}
+	c.Close()
 }
 
 // TestLoadBundle_unsettled: content that changes while it is read is not published, and

@@ -8,42 +8,120 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"postern/sidecar/config"
 	"postern/sidecar/decision"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 )
 
-// forwardAuth answers /forward-auth, for Traefik, Caddy and HAProxy.
-func (s *Server) forwardAuth(ctx *fasthttp.RequestCtx) {
-	a := s.begin(ctx, request.ForwardAuth)
-	asked, err := request.FromForwardAuth(&ctx.Request.Header)
-	d, deny := s.routed(&a, asked, err)
-	s.record(a, nil, nil, d)
-	response.ForwardAuth(ctx, a.id, d, deny)
+// proxyAnswers is how a configuration has proxies answered.
+func proxyAnswers(c *config.Config) response.Proxy {
+	h := c.IdentityHeaders
+	return response.Proxy{
+		Identity: response.IdentityHeaders{
+			User: h.Name(h.User), Session: h.Name(h.Session), Org: h.Name(h.Org), Role: h.Name(h.Role), Permissions: h.Name(h.Permissions),
+		},
+		Unavailable: c.UnavailableStatus,
+	}
 }
 
-// routed decides on a request that a proxy asks about, or that it failed to describe.
-func (s *Server) routed(a *asking, asked request.Proxied, unreadable error) (decision.Decision, response.Deny) {
+// proxyDoor is a door of HTTP that proxies ask at: how it reads a request, and how it
+// answers.
+func (s *Server) proxyDoor(name string, answer func(*fasthttp.RequestCtx, response.ProxyAnswer), read func(*fasthttp.Request) (request.Proxied, error)) door {
+	return door{
+		name: name,
+		serve: func(ctx *fasthttp.RequestCtx) {
+			asked, err := read(&ctx.Request)
+			answer(ctx, s.proxied(context.Background(), asked, err))
+		},
+		refuse: func(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
+			answer(ctx, response.ProxyAnswer{ID: id, Decision: d})
+		},
+	}
+}
+
+// headersOnly is a reader that needs no body.
+func headersOnly(read func(*fasthttp.RequestHeader) (request.Proxied, error)) func(*fasthttp.Request) (request.Proxied, error) {
+	return func(r *fasthttp.Request) (request.Proxied, error) { return read(&r.Header) }
+}
+
+// proxied is the way of every request that a proxy asks about, or that it failed to
+// describe.
+func (s *Server) proxied(ctx context.Context, asked request.Proxied, unreadable error) response.ProxyAnswer {
+	a := s.beginWith(asked.Door, asked.Credential(s.cookies))
 	a.proxied = &asked
+	answer := response.ProxyAnswer{ID: a.id}
+	if s.config.SignInURL != "" && asked.Page() {
+		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
+	}
+	if fault := s.fault(a, unreadable); fault != nil {
+		answer.Decision = *fault
+	} else {
+		s.route(ctx, &a, &answer)
+	}
+	s.record(a, nil, nil, answer.Decision)
+	return answer
+}
+
+// fault is the denial of a request that is not put to policy.
+func (s *Server) fault(a asking, unreadable error) *decision.Decision {
+	because := func(code decision.Code, message string) *decision.Decision {
+		d := decision.Because(code, message)
+		return &d
+	}
 	var ambiguous request.AmbiguousPath
 	switch {
 	case errors.As(unreadable, &ambiguous):
-		return decision.Because(decision.PathAmbiguous, unreadable.Error()), response.Deny{}
+		return because(decision.PathAmbiguous, unreadable.Error())
 	case unreadable != nil:
-		return decision.Because(decision.RequestMalformed, unreadable.Error()), response.Deny{}
-	case a.snapshot == nil:
-		return decision.Because(decision.NotReady, ""), response.Deny{}
+		return because(decision.RequestMalformed, unreadable.Error())
 	}
-	d, governs, cause := a.snapshot.policy.Route(context.Background(), a.input, asked)
-	s.complain(*a, d, cause)
-	if governs.Route == nil {
-		return d, response.Deny{}
+	if err := a.proxied.CheckIdentity(s.answers.Identity.Names()); err != nil {
+		return because(decision.RequestMalformed, err.Error())
 	}
-	a.pattern = governs.Route.Match
-	if broken(d) {
-		return d, response.Deny{}
+	if a.snapshot == nil {
+		return because(decision.NotReady, "")
 	}
-	return d, response.Deny(governs.Route.Deny)
+	return nil
+}
+
+// route asks policy, and gathers what the answer needs besides. All of it has one deadline:
+// a proxy waits for no more.
+func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAnswer) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Policy.Deadline)
+	defer cancel()
+	routed, cause := a.snapshot.policy.Route(ctx, a.input, *a.proxied)
+	answer.Decision, answer.Edits = routed.Decision, routed.Edits
+	if governs := routed.Governs.Route; governs != nil {
+		a.pattern = governs.Match
+		answer.Deny = response.Deny(governs.Deny)
+	}
+	if err := s.answers.Carries(a.door, routed.Allow, routed.Edits); err != nil {
+		cause = err
+		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, ""), decision.Edits{}
+	}
+	if answer.Decision.Allow {
+		cause = s.identify(ctx, a, answer)
+	}
+	if broken(answer.Decision) {
+		answer.Deny = response.Deny{} // which is for sessions
+	}
+	s.complain(*a, answer.Decision, cause)
+}
+
+// identify adds who the session is.
+func (s *Server) identify(ctx context.Context, a *asking, answer *response.ProxyAnswer) error {
+	identity, d, err := a.snapshot.policy.Identity(ctx, a.input)
+	if !d.Allow {
+		answer.Decision, answer.Edits = d, decision.Edits{}
+		return err
+	}
+	answer.Identity = response.Identity(identity)
+	if err := s.answers.Identity.Fit(answer.Identity); err != nil {
+		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, ""), decision.Edits{}
+		return err
+	}
+	return nil
 }
 
 // broken reports whether it is policy that failed, and not the session.
@@ -63,9 +141,4 @@ func (s *Server) complain(a asking, d decision.Decision, cause error) {
 		level = slog.LevelDebug // OPA policies without a default deny so all day
 	}
 	s.log.Log(context.Background(), level, "policy", "decision", a.id, "reason", d.Reasons[0].Code, "error", cause)
-}
-
-// refuseProxy denies a request that was not looked at.
-func refuseProxy(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
-	response.ForwardAuth(ctx, id, d, response.Deny{})
 }

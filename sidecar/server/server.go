@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"google.golang.org/grpc"
 
 	"postern/sidecar/audit"
 	"postern/sidecar/config"
+	"postern/sidecar/response"
 	"postern/sidecar/token"
 	"postern/sidecar/watch"
 )
@@ -59,6 +61,7 @@ type Server struct {
 	verifier *token.Verifier
 	issuers  map[string]*issuer
 	cookies  []string
+	answers  response.Proxy
 	tokens   *token.Cache[verified]
 	audit    *audit.Log
 	metrics  *metrics
@@ -68,6 +71,7 @@ type Server struct {
 	building  atomic.Bool              // a load is under way, perhaps without its caller
 	listening atomic.Bool
 	inFlight  atomic.Int64
+	ended     chan struct{} // closed when a drain begins
 
 	bundleTurn sync.Mutex // keeps loads of the bundle from overlapping
 	keysTurn   sync.Mutex // keeps loads of keys from overlapping
@@ -87,7 +91,9 @@ func New(o Options) (*Server, error) {
 		now:       o.Now,
 		serving:   o.Serving,
 		cookies:   cookies(o.Config),
+		answers:   proxyAnswers(o.Config),
 		addresses: map[string]string{},
+		ended:     make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -140,7 +146,7 @@ func (s *Server) Reload(ctx context.Context) {
 // not begin, or a listener broke.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.audit.Close()
-	decisions, adminListener, err := s.bind()
+	bound, err := s.bind()
 	if err != nil {
 		return err
 	}
@@ -149,7 +155,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.loadKeys(ctx, false)
 	_ = s.loadBundle(ctx) // reported as in Reload; the watch goes on trying
 
-	broken := make(chan error, 4)
+	broken := make(chan error, 5)
 	var helpers sync.WaitGroup
 	helpers.Go(func() {
 		if err := s.watchBundle(background); err != nil {
@@ -166,12 +172,20 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	doors := s.fasthttp()
 	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	helpers.Go(func() { broken <- doors.Serve(patient{decisions, s.log}) })
+	helpers.Go(func() { broken <- doors.Serve(patient{bound.http, s.log}) })
 	helpers.Go(func() {
-		if err := admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
+		if err := admin.Serve(bound.admin); !errors.Is(err, http.ErrServerClosed) {
 			broken <- err
 		}
 	})
+	envoy := s.grpc()
+	if bound.grpc != nil {
+		helpers.Go(func() {
+			if err := envoy.Serve(patientGRPC{patient{bound.grpc, s.log}}); err != nil {
+				broken <- err
+			}
+		})
+	}
 	s.listening.Store(true)
 	s.log.Info("serving", "addresses", s.Addresses())
 	if s.serving != nil {
@@ -183,24 +197,45 @@ func (s *Server) Run(ctx context.Context) error {
 		err = nil
 	case err = <-broken:
 	}
-	s.drain(decisions, doors, admin)
+	s.drain(bound.http, doors, envoy, admin)
 	stop()
 	helpers.Wait()
 	return err
 }
 
-// bind opens both listeners or none.
-func (s *Server) bind() (decisions, admin net.Listener, err error) {
-	if decisions, err = listen(s.config.HTTP.Listen); err != nil {
-		return nil, nil, err
-	}
-	if admin, err = listen(s.config.Admin.Listen); err != nil {
-		return nil, nil, errors.Join(err, decisions.Close())
-	}
+// listeners are what is bound; grpc is nil where its door is closed.
+type listeners struct{ http, grpc, admin net.Listener }
+
+// bind opens all listeners or none.
+func (s *Server) bind() (bound listeners, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.addresses["http"], s.addresses["admin"] = display(decisions), display(admin)
-	return decisions, admin, nil
+	var opened []net.Listener
+	open := func(name string, at config.Address) net.Listener {
+		if err != nil {
+			return nil
+		}
+		var l net.Listener
+		if l, err = listen(at); err != nil {
+			return nil
+		}
+		opened = append(opened, l)
+		s.addresses[name] = display(l)
+		return l
+	}
+	bound.http = open("http", s.config.HTTP.Listen)
+	if s.config.Doors.ExtAuthz {
+		bound.grpc = open("grpc", s.config.GRPC.Listen)
+	}
+	bound.admin = open("admin", s.config.Admin.Listen)
+	if err != nil {
+		for _, l := range opened {
+			err = errors.Join(err, l.Close())
+		}
+		clear(s.addresses)
+		return listeners{}, err
+	}
+	return bound, nil
 }
 
 func display(l net.Listener) string {
@@ -217,6 +252,7 @@ func (s *Server) fasthttp() *fasthttp.Server {
 		Handler:                      s.handler(),
 		ErrorHandler:                 unreadable,
 		ExpectHandler:                s.expect,
+		HeaderReceived:               withoutBody,
 		Concurrency:                  math.MaxInt32,
 		ReadBufferSize:               int(s.config.Limits.Header),
 		MaxRequestBodySize:           int(s.config.Limits.Body),
@@ -270,16 +306,21 @@ func (s *Server) watch(ctx context.Context, paths []string, changed func()) erro
 }
 
 // drain stops taking requests and waits for those that were taken. The listener is closed
-// here first, since fasthttp closes only one that it has begun to serve.
-func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, admin *http.Server) {
+// here first, since fasthttp closes only one that it has begun to serve. The listeners
+// drain at once: none takes the others' time, or goes on meanwhile.
+func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, envoy *grpc.Server, admin *http.Server) {
 	s.listening.Store(false)
+	close(s.ended)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	s.log.Info("draining")
+	var calls sync.WaitGroup
+	calls.Go(func() { drainGRPC(ctx, envoy) })
 	err := errors.Join(decisions.Close(), doors.ShutdownWithContext(ctx))
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Warn("drain", "listener", "http", "error", err)
 	}
+	calls.Wait()
 	if err := admin.Shutdown(ctx); err != nil {
 		s.log.Warn("drain", "listener", "admin", "error", err)
 	}

@@ -110,6 +110,7 @@ func standard(t testing.TB, bundle string, more ...string) *config.Config {
 	c := load(t, `
 http: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
+grpc: {listen: "127.0.0.1:0"}
 bundles: [{path: `+bundle+`}]
 issuers: [{issuer: "`+issuer+`", jwks: `+jwks(t, t.TempDir(), signer())+`, authorized_parties: any}]
 watch: {settle: 20ms, poll: 5s}

@@ -1,0 +1,35 @@
+package request
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// partialBody is Envoy's word on whether a body was cut (with_request_body). It drops a
+// client's own.
+const partialBody = "X-Envoy-Auth-Partial-Body"
+
+// bodyWord is what Envoy says of the body: anything at all, and that it is whole.
+func bodyWord(fields []field) (said, whole bool) {
+	for _, f := range fields {
+		if f.is(partialBody) {
+			said, whole = true, (whole || !said) && string(f.value) == "false"
+		}
+	}
+	return said, whole
+}
+
+// fits reports whether a body has as many bytes as its Content-Length promised. One that
+// cannot be read promises more than any body has.
+func fits(body []byte, fields []field) bool {
+	for _, f := range fields {
+		if !f.is("content-length") {
+			continue
+		}
+		n, err := strconv.ParseUint(string(bytes.TrimSpace(f.value)), 10, 63)
+		if err != nil || n > uint64(len(body)) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,38 @@
+package request
+
+import "github.com/valyala/fasthttp"
+
+// The headers that the forward-auth door reads, and no others: a client's header of
+// another proxy's must not choose what is judged.
+const (
+	forwardedMethod = "X-Forwarded-Method"
+	forwardedURI    = "X-Forwarded-Uri"
+	forwardedHost   = "X-Forwarded-Host"
+	forwardedProto  = "X-Forwarded-Proto"
+)
+
+// FromForwardAuth reads what Traefik, Caddy and HAProxy say of the request before them:
+// X-Forwarded-Method and X-Forwarded-Uri, which must be there once, and X-Forwarded-Host
+// and X-Forwarded-Proto, which may. The error is an [AmbiguousPath] where the path is at
+// fault.
+func FromForwardAuth(h *fasthttp.RequestHeader) (Proxied, error) {
+	p := Proxied{Door: ForwardAuth}
+	var err error
+	if p.fields, err = fieldsOf(h); err != nil {
+		return p, err
+	}
+	var from source
+	if from.method, err = p.one(forwardedMethod); err != nil {
+		return p, err
+	}
+	if from.target, err = p.one(forwardedURI); err != nil {
+		return p, err
+	}
+	if from.scheme, err = p.optional(forwardedProto); err != nil {
+		return p, err
+	}
+	if from.host, err = p.optional(forwardedHost); err != nil {
+		return p, err
+	}
+	return p, p.described(from)
+}

@@ -1,0 +1,115 @@
+package response
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"postern/sidecar/decision"
+)
+
+// Check answers Envoy's gRPC service. Every append_action is said: what Envoy does where
+// it is not has changed with its versions.
+func (p Proxy) Check(a ProxyAnswer) *authv3.CheckResponse {
+	if a.Decision.Allow {
+		return p.ok(a)
+	}
+	// Envoy takes the code for the decision, so that any final status that it knows will do.
+	r := p.refuse(a, func(status int) bool {
+		_, known := typev3.StatusCode_name[int32(status)]
+		return known && status >= 200
+	})
+	denied := &authv3.DeniedHttpResponse{
+		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.status)},
+		Headers: options(r.headers),
+		Body:    r.body,
+	}
+	code := codes.PermissionDenied
+	if r.status == http.StatusUnauthorized {
+		code = codes.Unauthenticated
+	}
+	return &authv3.CheckResponse{
+		Status:          &status.Status{Code: int32(code)},
+		HttpResponse:    &authv3.CheckResponse_DeniedResponse{DeniedResponse: denied},
+		DynamicMetadata: metadata(a),
+	}
+}
+
+func (p Proxy) ok(a ProxyAnswer) *authv3.CheckResponse {
+	set, remove := p.upstream(a)
+	ok := &authv3.OkHttpResponse{
+		Headers:                 options(set),
+		HeadersToRemove:         remove,
+		QueryParametersToRemove: a.Edits.RemoveQuery,
+	}
+	for _, o := range ok.Headers {
+		// Of these headers Envoy 1.40 reads the older member alone, and replaces where it is not
+		// set. In a denial it loses those that have it set, and joins without.
+		if o.AppendAction == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
+			o.Append = wrapperspb.Bool(true)
+		}
+	}
+	for _, pair := range a.Edits.ResponseHeaders {
+		ok.ResponseHeadersToAdd = append(ok.ResponseHeadersToAdd, option(pair, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+	}
+	for _, pair := range a.Edits.SetQuery {
+		ok.QueryParametersToSet = append(ok.QueryParametersToSet, &corev3.QueryParameter{Key: pair.Name, Value: pair.Value})
+	}
+	return &authv3.CheckResponse{
+		Status:          &status.Status{Code: int32(codes.OK)},
+		HttpResponse:    &authv3.CheckResponse_OkResponse{OkResponse: ok},
+		DynamicMetadata: metadata(a),
+	}
+}
+
+// options set headers: the first of a name replaces what is there, and others join it.
+func options(pairs []decision.Pair) []*corev3.HeaderValueOption {
+	var all []*corev3.HeaderValueOption
+	for i, pair := range pairs {
+		action := corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
+		if has(pairs[:i], pair.Name) {
+			action = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
+		}
+		all = append(all, option(pair, action))
+	}
+	return all
+}
+
+// option names its header in lower case, which Envoy asks for where it validates them.
+func option(pair decision.Pair, action corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: strings.ToLower(pair.Name), Value: pair.Value},
+		AppendAction: action,
+	}
+}
+
+// metadata is for Envoy's access log and later filters: the decision's id, why it denies,
+// and what the policy adds, which cannot take the place of these two.
+func metadata(a ProxyAnswer) *structpb.Struct {
+	own := map[string]any{"decision_id": a.ID}
+	if !a.Decision.Allow {
+		reasons := make([]any, len(a.Decision.Reasons))
+		for i, r := range a.Decision.Reasons {
+			reasons[i] = string(r.Code)
+		}
+		own["reasons"] = reasons
+	}
+	all := maps.Clone(a.Edits.Metadata)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, own)
+	s, err := structpb.NewStruct(all)
+	if err != nil { // [Proxy.Carries] has refused it before
+		s, _ = structpb.NewStruct(own)
+	}
+	return s
+}

@@ -1,0 +1,94 @@
+package response
+
+import (
+	"fmt"
+	"strings"
+
+	"postern/sidecar/decision"
+)
+
+// IdentityHeaders are the names of the headers that tell an upstream who the session is, in
+// lower case. One that is empty is not sent.
+type IdentityHeaders struct{ User, Session, Org, Role, Permissions string }
+
+// Names lists the headers that are sent.
+func (h IdentityHeaders) Names() []string {
+	var names []string
+	for _, name := range []string{h.User, h.Session, h.Org, h.Role, h.Permissions} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// An Identity is who the upstream is told the session is: what the token says of the user,
+// the session and the organization, and the role and permissions that count under the
+// model. The zero value is nobody.
+type Identity struct {
+	User, Session, Org, Role string
+	Permissions              []string
+}
+
+// longestIdentity bounds the identity headers, in bytes of names and values. Proxies refuse
+// answers that are longer still.
+const longestIdentity = 16 << 10
+
+// Fit is an error where an identity is too long for headers. It is never cut: what is left
+// of it would be somebody else's.
+func (h IdentityHeaders) Fit(i Identity) error {
+	n := 0
+	for _, pair := range h.pairs(i) {
+		n += len(pair.Name) + len(pair.Value)
+	}
+	if n > longestIdentity {
+		return fmt.Errorf("the identity headers have %d bytes, and at most %d are sent", n, longestIdentity)
+	}
+	return nil
+}
+
+// pairs are all the headers, an empty value for what the session lacks.
+func (h IdentityHeaders) pairs(i Identity) []decision.Pair {
+	var all []decision.Pair
+	for _, p := range []decision.Pair{
+		{Name: h.User, Value: encode(i.User)},
+		{Name: h.Session, Value: encode(i.Session)},
+		{Name: h.Org, Value: encode(i.Org)},
+		{Name: h.Role, Value: encode(i.Role)},
+		{Name: h.Permissions, Value: encodeList(i.Permissions)},
+	} {
+		if p.Name != "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// encodeList joins with commas, of which an encoded value has none. A permission without a
+// name is left out: the list of it alone would be that of no permission.
+func encodeList(values []string) string {
+	var parts []string
+	for _, v := range values {
+		if v != "" {
+			parts = append(parts, encode(v))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// encode percent-encodes what could end a value, split it or be read as another: all but
+// visible ASCII, and percent signs, commas, semicolons, quotes and backslashes. Whoever
+// reads it splits first and decodes then.
+func encode(value string) string {
+	const hex = "0123456789ABCDEF"
+	plain := func(c byte) bool { return c > ' ' && c <= '~' && strings.IndexByte("%,;\"\\", c) < 0 }
+	var out []byte
+	for i := range len(value) {
+		if c := value[i]; plain(c) {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(out)
+}

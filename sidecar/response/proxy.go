@@ -1,0 +1,145 @@
+package response
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
+)
+
+// A Proxy answers proxies.
+type Proxy struct {
+	Identity IdentityHeaders
+	// Unavailable is the status for what cannot be decided now: 403, or 503, which some
+	// proxies take for an allow if they are told so.
+	Unavailable int
+}
+
+// A ProxyAnswer is what an answer to a proxy is made of.
+type ProxyAnswer struct {
+	ID       string
+	Decision decision.Decision
+	// Deny is the matched route's own way to refuse.
+	Deny Deny
+	// Edits are the policy's wishes. The door must be one that carries them out: see
+	// [Proxy.Carries].
+	Edits decision.Edits
+	// Identity is who the session is, where the decision allows. It must be one that
+	// [IdentityHeaders.Fit].
+	Identity Identity
+	// SignIn is where a request without a session is sent, empty for nowhere: see [SignIn].
+	SignIn string
+}
+
+// ForwardAuth answers Traefik, Caddy and HAProxy: 200 for an allow, else a status that
+// they hand on to their client, and never a text of ours.
+func (p Proxy) ForwardAuth(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
+	begin(ctx, a)
+	if a.Decision.Allow {
+		p.allow(&ctx.Response.Header, a)
+		return
+	}
+	p.refuse(a, relayed).write(ctx)
+}
+
+// ExtAuthz answers Envoy's HTTP service, which takes 200 for an allow, and a status of 500
+// or more for our failure.
+func (p Proxy) ExtAuthz(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
+	begin(ctx, a)
+	if !a.Decision.Allow {
+		p.refuse(a, judged).write(ctx)
+		return
+	}
+	h := &ctx.Response.Header
+	set, remove := p.upstream(a)
+	addAll(h, set)
+	addAll(h, a.Edits.ResponseHeaders)
+	if len(remove) > 0 {
+		h.Set(headersToRemove, strings.Join(remove, ","))
+	}
+}
+
+// headersToRemove names headers that Envoy takes from the request. It never goes further.
+const headersToRemove = "X-Envoy-Auth-Headers-To-Remove"
+
+// AuthRequest answers nginx, which knows 200, 401 and 403 and turns everything else into
+// 500. Where to sign in or go instead is in Location, for its error_page.
+func (p Proxy) AuthRequest(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
+	begin(ctx, a)
+	if a.Decision.Allow {
+		p.allow(&ctx.Response.Header, a)
+		return
+	}
+	a.Edits.Body = "" // nginx reads none
+	r := p.refuse(a, relayed)
+	switch {
+	case a.Decision.Status == http.StatusUnauthorized && r.status != http.StatusUnauthorized:
+		// The redirect to the sign-in page is the answer to a 401 of nginx's own.
+		r.status = http.StatusUnauthorized
+		r.set(fasthttp.HeaderWWWAuthenticate, challenge(a.Decision))
+	case r.status != http.StatusUnauthorized:
+		r.status = http.StatusForbidden
+	}
+	r.write(ctx)
+}
+
+// Bare refuses what a proxy sent and no door has seen, with a status that the proxy takes
+// for a denial and nothing else: proxies relay texts to strangers.
+func Bare(ctx *fasthttp.RequestCtx, status int) {
+	begin(ctx, ProxyAnswer{})
+	ctx.SetStatusCode(status)
+}
+
+func begin(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
+	h := &ctx.Response.Header
+	h.SetNoDefaultContentType(true)
+	// Proxies can be told to keep answers, and one is for one request.
+	h.Set(fasthttp.HeaderCacheControl, noStore)
+	if a.ID != "" {
+		h.Set(HeaderDecisionID, a.ID)
+	}
+	ctx.SetStatusCode(http.StatusOK)
+}
+
+const noStore = "no-store"
+
+// allow sends every identity header, empty where the session has none, so that no copy of
+// the client's survives.
+func (p Proxy) allow(h *fasthttp.ResponseHeader, a ProxyAnswer) {
+	for _, pair := range p.Identity.pairs(a.Identity) {
+		h.Set(pair.Name, pair.Value)
+	}
+	addAll(h, a.Edits.Headers)
+	addAll(h, a.Edits.ResponseHeaders)
+}
+
+// upstream is what becomes of the request's headers where the decision allows and the proxy
+// can remove some. A header without a value is removed: whether an empty one arrives is
+// the proxy's choice.
+func (p Proxy) upstream(a ProxyAnswer) (set []decision.Pair, remove []string) {
+	remove = slices.Clone(a.Edits.RemoveHeaders)
+	for _, pair := range slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers) {
+		if pair.Value != "" {
+			set = append(set, pair)
+		}
+	}
+	for _, pair := range slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers) {
+		if pair.Value == "" && !has(set, pair.Name) {
+			remove = append(remove, pair.Name)
+		}
+	}
+	return set, remove
+}
+
+func has(pairs []decision.Pair, name string) bool {
+	return slices.ContainsFunc(pairs, func(p decision.Pair) bool { return strings.EqualFold(p.Name, name) })
+}
+
+func addAll(h *fasthttp.ResponseHeader, pairs []decision.Pair) {
+	for _, pair := range pairs {
+		h.Add(pair.Name, pair.Value)
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/request"
+	"postern/sidecar/response"
+)
+
+// call answers one call. It ends with an error only where the caller has gone, or the
+// answer cannot be sent.
+func (s *Server) call(stream grpc.ServerStream) error {
+	ctx := stream.Context()
+	w, ok := grpc.ServerTransportStreamFromContext(ctx).(wire)
+	if !ok {
+		return status.Error(codes.Internal, "BUG: the transport of grpc-go is another")
+	}
+	answered := make(chan struct{})
+	late := time.AfterFunc(readTimeout, func() {
+		defer close(answered)
+		// The call ends here, whether the answer could be sent or not.
+		_ = s.send(stream, s.refused(decision.RequestMalformed, "the request did not arrive in time"))
+		_ = w.WriteStatus(status.New(codes.OK, ""))
+	})
+	message, err := receive(w, s.maxMessage())
+	if err == nil {
+		defer message.Free()
+	}
+	if !late.Stop() {
+		<-answered
+		return nil
+	}
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return s.send(stream, s.respond(ctx, message, err))
+}
+
+// respond is the way of a request at the gRPC door.
+func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer *authv3.CheckResponse) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("handler panicked", "door", request.ExtAuthzGRPC, "panic", p, "stack", string(debug.Stack()))
+			answer = s.refused(decision.PolicyError, "")
+		}
+	}()
+	if unreadable != nil {
+		return s.refused(decision.RequestMalformed, unreadable.Error())
+	}
+	defer s.inFlight.Add(-1)
+	if s.inFlight.Add(1) > int64(s.config.Limits.Concurrency) {
+		return s.refused(decision.Overloaded, "")
+	}
+	var r authv3.CheckRequest
+	if err := proto.Unmarshal(message.ReadOnlyData(), &r); err != nil {
+		return s.refused(decision.RequestMalformed, "the message is no CheckRequest")
+	}
+	if err := s.oversized(&r); err != nil {
+		return s.refused(decision.RequestMalformed, err.Error())
+	}
+	asked, err := request.FromCheckRequest(&r)
+	ctx, cancel := s.inTime(ctx)
+	defer cancel()
+	return s.answers.Check(s.proxied(ctx, asked, err))
+}
+
+// oversized holds a request to the bounds that the HTTP doors hold it to.
+func (s *Server) oversized(r *authv3.CheckRequest) error {
+	h := r.GetAttributes().GetRequest().GetHttp()
+	if len(h.GetBody())+len(h.GetRawBody()) > int(s.config.Limits.Body) {
+		return errors.New(bodyTooLarge)
+	}
+	if len(h.GetHeaders())+len(h.GetHeaderMap().GetHeaders()) > maxFields {
+		return errors.New("there are too many headers")
+	}
+	return nil
+}
+
+// maxMargin is what remains at most of a call's deadline when its evaluation is given up.
+const maxMargin = 20 * time.Millisecond
+
+// inTime leaves room behind the evaluation for the denial to arrive before the caller
+// gives up: then it would be an error.
+func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/5, maxMargin)))
+}
+
+// refused is the denial of a call that was not put to policy.
+func (s *Server) refused(code decision.Code, message string) *authv3.CheckResponse {
+	denied := decision.Because(code, message)
+	return s.answers.Check(response.ProxyAnswer{ID: s.unseen(request.ExtAuthzGRPC, denied), Decision: denied})
+}
+
+// send sends the answer. It is encoded beforehand, since an error of SendMsg ends the
+// call: what a policy says may be no UTF-8, which a message cannot hold.
+func (s *Server) send(stream grpc.ServerStream, answer *authv3.CheckResponse) error {
+	var m grpc.PreparedMsg
+	if err := m.Encode(stream, answer); err != nil {
+		s.log.Error("an answer that cannot be encoded is a denial", "door", request.ExtAuthzGRPC, "error", err)
+		if err := m.Encode(stream, s.refused(decision.PolicyError, "")); err != nil {
+			return err
+		}
+	}
+	return stream.SendMsg(&m)
+}

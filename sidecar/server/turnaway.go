@@ -1,0 +1,65 @@
+package server
+
+import (
+	"bytes"
+
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/request"
+	"postern/sidecar/response"
+)
+
+// turnAway refuses a request that no door has looked at, and says why to an app. Proxies
+// relay what they are told to strangers, and take some statuses for our failure, so that
+// they get a status that denies, and no text.
+func turnAway(ctx *fasthttp.RequestCtx, status int, message string) {
+	switch door := doorOf(meant(ctx)); {
+	case door == authRequestPath:
+		response.Bare(ctx, fasthttp.StatusForbidden) // nginx knows 401 and 403
+	case door == request.ExtAuthzPrefix && status >= fasthttp.StatusInternalServerError:
+		response.Bare(ctx, fasthttp.StatusBadRequest)
+	case door == request.ExtAuthzPrefix, door == forwardAuthPath:
+		response.Bare(ctx, status)
+	default:
+		response.Refusal(ctx, status, message)
+	}
+}
+
+// meant is the target of a request. What cannot be parsed has none for fasthttp, and says
+// in its first bytes where it was meant to go.
+func meant(ctx *fasthttp.RequestCtx) []byte {
+	target := ctx.Request.Header.RequestURI()
+	c, ok := ctx.Conn().(*conn)
+	if !ok || len(target) > 1 {
+		return target
+	}
+	_, target, _ = bytes.Cut(c.opening.text[:c.opening.length], []byte{' '})
+	target, _, _ = bytes.Cut(target, []byte{' '})
+	return target
+}
+
+// An opening is what came first on a connection since the last answer: enough of it for the
+// method and the prefix of a target.
+type opening struct {
+	text   [64]byte
+	length int
+	over   bool // an answer was begun
+}
+
+// Read notes the opening.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if o := &c.opening; n > 0 {
+		if o.over {
+			o.length, o.over = 0, false
+		}
+		o.length += copy(o.text[o.length:], p[:n])
+	}
+	return n, err
+}
+
+// Write ends the opening.
+func (c *conn) Write(p []byte) (int, error) {
+	c.opening.over = true
+	return c.Conn.Write(p)
+}

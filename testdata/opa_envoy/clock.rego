@@ -1,0 +1,5 @@
+package envoy.authz
+
+default allow := false
+
+allow if time.now_ns() > 1000000000

@@ -1,0 +1,3 @@
+package envoy.authz
+
+allow := {"allowed": false, "body": json.marshal(input.attributes)}
