@@ -1,0 +1,212 @@
+package proxies
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"postern/sidecar/config"
+	"postern/sidecar/server"
+	"postern/sidecar/token/mint"
+)
+
+const issuer = "https://clerk.example.com"
+
+// signer is one key for all tests: making one takes a while.
+var signer = sync.OnceValue(func() *mint.Key {
+	key, err := mint.NewKey("ins_1")
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// sign makes a session token; a nil value takes a claim away.
+func sign(t testing.TB, changes map[string]any) string {
+	t.Helper()
+	now := time.Now().Unix()
+	claims := map[string]any{
+		"iss": issuer, "sub": "user_1", "sid": "sess_1", "azp": "https://app.example.com",
+		"iat": now - 5, "nbf": now - 10, "exp": now + 3600, "v": 2, "fva": []int{3, -1}, "sts": "active",
+		"o":   map[string]any{"id": "org_acme", "slg": "acme", "rol": "admin", "per": "read,export", "fpm": "3"},
+		"fea": "o:reports", "pla": "o:pro",
+	}
+	for name, v := range changes {
+		if v == nil {
+			delete(claims, name)
+		} else {
+			claims[name] = v
+		}
+	}
+	raw, err := signer().Sign(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// organization are the claims of a role in an organization.
+func organization(id, role string) map[string]any {
+	return map[string]any{"o": map[string]any{"id": id, "rol": role}, "fea": nil, "pla": nil}
+}
+
+// A sidecar is a Postern that proxies ask.
+type sidecar struct {
+	http, grpc, admin string // addresses: host:port, or unix:///path
+	log               *lines
+	decisions         string         // the decision log's path
+	server            *server.Server // nil where it is a process
+	process           *process       // nil where it is in this one
+	stop              func()
+}
+
+// A setting is how a Postern is run. The zero value is one for the suite's bundle.
+type setting struct {
+	bundle  string // its directory; the suite's where it is empty
+	more    string // lines for its configuration
+	unix    bool   // HTTP and gRPC on Unix sockets
+	process bool   // a process of its own, which signals reach
+	hasty   bool   // the deadline for policies is the usual one, not out of reach
+}
+
+// configure writes a Postern's configuration.
+func configure(t testing.TB, o setting) (path string) {
+	t.Helper()
+	dir := t.TempDir()
+	set, err := mint.JWKS(signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	http, grpc := "127.0.0.1:0", "127.0.0.1:0"
+	if o.unix {
+		sockets := socketDir(t)
+		http, grpc = "unix://"+sockets+"/http.sock", "unix://"+sockets+"/grpc.sock"
+	}
+	deadline := "policy: {deadline: 10s}"
+	if o.hasty {
+		deadline = ""
+	}
+	if o.bundle == "" {
+		o.bundle = suiteBundle(t)
+	}
+	return write(t, dir, "postern.yaml", strings.Join([]string{
+		`http: {listen: "` + http + `"}`, `grpc: {listen: "` + grpc + `"}`, `admin: {listen: "127.0.0.1:0"}`,
+		`bundles: [{path: ` + o.bundle + `}]`,
+		`issuers: [{issuer: "` + issuer + `", jwks: ` + write(t, dir, "jwks.json", string(set)) + `, authorized_parties: any}]`,
+		`watch: {settle: 20ms, poll: 5s}`, `decision_log: ` + dir + `/decisions.jsonl`,
+		deadline, o.more,
+	}, "\n"))
+}
+
+// startPostern runs a Postern until the test ends, and waits until it serves.
+func startPostern(t testing.TB, o setting) *sidecar {
+	t.Helper()
+	path := configure(t, o)
+	if o.process {
+		return startProcess(t, path)
+	}
+	var flags config.Flags
+	set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	flags.Register(set)
+	if err := set.Parse([]string{"--config", path}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(&flags, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := &sidecar{log: &lines{}, decisions: filepath.Join(filepath.Dir(path), "decisions.jsonl")}
+	bound := make(chan map[string]string, 1)
+	up.server, err = server.New(server.Options{
+		Config: c, Source: server.Paths(c.Bundles[0].Path), Version: "test",
+		Logger:  slog.New(slog.NewJSONHandler(up.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Serving: func(addresses map[string]string) { bound <- addresses },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- up.server.Run(ctx) }()
+	up.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		up.stop()
+		if t.Failed() {
+			t.Logf("Postern wrote:\n%s", tail(up.log.String(), 8000))
+		}
+	})
+	select {
+	case addresses := <-bound:
+		up.http, up.grpc, up.admin = addresses["http"], addresses["grpc"], addresses["admin"]
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("Postern did not start: %v", err)
+	}
+	return up
+}
+
+// startProcess runs the built command.
+func startProcess(t testing.TB, path string) *sidecar {
+	t.Helper()
+	p := run(t, "postern", postern(t), "serve", "--config", path)
+	up := &sidecar{log: p.log, decisions: filepath.Join(filepath.Dir(path), "decisions.jsonl"), process: p, stop: p.stop}
+	eventually(t, "Postern serves", func() bool {
+		if p.ended() {
+			t.Fatalf("Postern ended:\n%s", p.log)
+		}
+		for line := range strings.Lines(p.log.String()) {
+			var entry struct {
+				Msg       string
+				Addresses map[string]string
+			}
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
+				up.http, up.grpc, up.admin = entry.Addresses["http"], entry.Addresses["grpc"], entry.Addresses["admin"]
+				return true
+			}
+		}
+		return false
+	})
+	return up
+}
+
+// binary is the built command, made once, and where it is.
+var binary struct {
+	once sync.Once
+	dir  string
+	err  error
+	out  []byte
+}
+
+func postern(t testing.TB) string {
+	t.Helper()
+	binary.once.Do(func() {
+		if binary.dir, binary.err = os.MkdirTemp("", "postern"); binary.err != nil {
+			return
+		}
+		binary.out, binary.err = exec.Command("go", "build", "-o", binary.dir+"/postern", "postern/cmd/postern").CombinedOutput()
+	})
+	if binary.err != nil {
+		t.Fatalf("build postern: %v\n%s", binary.err, binary.out)
+	}
+	return binary.dir + "/postern"
+}
+
+func removeBinary() {
+	if binary.dir != "" {
+		_ = os.RemoveAll(binary.dir)
+	}
+}
