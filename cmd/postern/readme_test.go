@@ -189,28 +189,37 @@ func TestREADME_reasons(t *testing.T) {
 	}
 }
 
-// TestREADME_yaml loads what README shows as configuration.
-func TestREADME_yaml(t *testing.T) {
-	for _, block := range blocks(readme(t), "yaml") {
-		if !strings.Contains(block, "issuers:") {
-			continue
-		}
-		path := t.TempDir() + "/postern.yaml"
-		if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+// TestDocs_configuration loads what README and the docs show as configuration.
+func TestDocs_configuration(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/opa-envoy.md"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
 			t.Fatal(err)
 		}
-		var flags config.Flags
-		set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-		flags.Register(set)
-		if err := set.Parse([]string{"--config", path}); err != nil {
-			t.Fatal(err)
+		loaded := 0
+		for _, block := range blocks(string(text), "yaml") {
+			if !strings.Contains(block, "issuers:") {
+				continue
+			}
+			path := t.TempDir() + "/postern.yaml"
+			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var flags config.Flags
+			set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+			flags.Register(set)
+			if err := set.Parse([]string{"--config", path}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.Load(&flags, nil); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+			loaded++
 		}
-		if _, err := config.Load(&flags, nil); err != nil {
-			t.Errorf("README's configuration: %v", err)
+		if loaded != 1 {
+			t.Errorf("%s shows %d configurations, want 1", page, loaded)
 		}
-		return
 	}
-	t.Error("README shows no configuration")
 }
 
 // TestREADME_model validates the model that README shows, and asks its questions.

@@ -3,6 +3,7 @@ package request
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // partialBody is Envoy's word on whether a body was cut (with_request_body). It drops a
@@ -32,4 +33,23 @@ func fits(body []byte, fields []field) bool {
 		}
 	}
 	return true
+}
+
+// bodiless reports whether a request that came without a body has none: by Envoy's word, or
+// by its own headers, which the other doors' proxies need not hand on. Without either, it is
+// told by the method whether it may.
+func (p Proxied) bodiless() bool {
+	if _, whole := bodyWord(p.fields); whole {
+		return true
+	}
+	length, stated := p.value("content-length")
+	if _, chunked := p.value("transfer-encoding"); chunked && p.Door != ExtAuthzHTTP || strings.Trim(length, "0") != "" {
+		return false
+	}
+	switch p.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "DELETE":
+		return true
+	default:
+		return stated && p.Door == ExtAuthzGRPC
+	}
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,8 +14,10 @@ import (
 // query and the body: attributes, parsed_path, source_principal and version. The values
 // are as package encoding/json has them, whole numbers as int64.
 //
-// At Envoy's gRPC door attributes are its own, whole; at the others there is only
-// attributes.request.http, made of what the proxy says. Credentials are among the headers.
+// At Envoy's gRPC door attributes are its own, whole, and request.http.headers is there also
+// where Envoy sends headers as they are (encode_raw_headers), which policies seldom read. At
+// the others there is only attributes.request.http, made of what the proxy says. Credentials
+// are among the headers.
 func (p Proxied) EnvoyDocument() map[string]any {
 	document := map[string]any{
 		"parsed_path": texts(strings.Split(strings.TrimLeft(p.Target.Path, "/"), "/")),
@@ -24,7 +27,11 @@ func (p Proxied) EnvoyDocument() map[string]any {
 		document["attributes"] = map[string]any{"request": map[string]any{"http": p.envoyHTTP()}}
 		return document
 	}
-	document["attributes"] = plainMessage(p.Envoy.ProtoReflect())
+	attributes := plainMessage(p.Envoy.ProtoReflect())
+	if p.Envoy.GetRequest().GetHttp().GetHeaderMap() != nil {
+		attributes["request"].(map[string]any)["http"].(map[string]any)["headers"] = p.plainHeaders()
+	}
+	document["attributes"] = attributes
 	if principal := p.Envoy.GetSource().GetPrincipal(); principal != "" {
 		document["source_principal"] = principal
 	}
@@ -34,13 +41,12 @@ func (p Proxied) EnvoyDocument() map[string]any {
 // envoyHTTP is what Envoy would say of a request that another proxy describes. What the
 // proxy does not say is absent.
 func (p Proxied) envoyHTTP() map[string]any {
-	headers := p.joined()
-	for _, own := range []string{"host", "connection", "transfer-encoding"} {
-		delete(headers, own) // of the question, not of the request that it is about
-	}
+	// Of the question, not of the request that it is about.
+	but := []string{"host", "connection", "transfer-encoding"}
 	if p.Body == nil {
-		delete(headers, "content-length")
+		but = append(but, "content-length")
 	}
+	headers := p.plainHeaders(but...)
 	http := map[string]any{"headers": headers}
 	for _, said := range []struct{ name, pseudo, value string }{
 		{"method", ":method", p.Method},
@@ -63,20 +69,11 @@ func (p Proxied) envoyHTTP() map[string]any {
 	return http
 }
 
-// joined are the headers by their names in lower case, as Envoy has them: several of a name
-// are joined with a comma, cookies with a semicolon, and what is no UTF-8 is replaced.
-func (p Proxied) joined() map[string]any {
+// plainHeaders are all headers but some.
+func (p Proxied) plainHeaders(but ...string) map[string]any {
 	headers := map[string]any{}
-	for name, value := range p.Fields {
-		key, text := strings.ToLower(string(name)), strings.ToValidUTF8(string(value), "!")
-		if before, ok := headers[key].(string); ok {
-			separator := ","
-			if key == "cookie" {
-				separator = "; "
-			}
-			text = before + separator + text
-		}
-		headers[key] = text
+	for name, value := range p.joined(func(name string) bool { return !slices.Contains(but, name) }) {
+		headers[name] = value
 	}
 	return headers
 }

@@ -73,7 +73,7 @@ func TestProxied_Content(t *testing.T) {
 	const multipart = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
 	f := func(mediaType, body, want string) {
 		t.Helper()
-		p := request.Proxied{Body: &request.Body{Raw: []byte(body)}}
+		p := request.Proxied{Method: "GET", Body: &request.Body{Raw: []byte(body)}}
 		if mediaType != "" {
 			p = p.WithField("Content-Type", mediaType)
 		}
@@ -124,9 +124,10 @@ func TestProxied_Content(t *testing.T) {
 // TestProxied_Content_absent: no body is nothing to read, and one that should be there and is
 // not is not read.
 func TestProxied_Content_absent(t *testing.T) {
+	door, method := request.ExtAuthzGRPC, "GET"
 	f := func(body *request.Body, header string, unread, truncated bool) {
 		t.Helper()
-		p := request.Proxied{Door: request.ExtAuthzGRPC, Body: body}.WithField("Content-Type", "application/json")
+		p := request.Proxied{Door: door, Method: method, Body: body}.WithField("Content-Type", "application/json")
 		if name, value, ok := strings.Cut(header, ": "); ok {
 			p = p.WithField(name, value)
 		}
@@ -143,6 +144,81 @@ func TestProxied_Content_absent(t *testing.T) {
 	f(nil, "Transfer-Encoding: chunked", true, false)
 	f(&request.Body{Partial: true}, "", true, true)
 	f(&request.Body{Raw: []byte("{}"), Partial: true}, "", true, true)
+	// What a POST without a body is, only Envoy can say, or its own length.
+	method = "POST"
+	f(nil, "", true, false)
+	f(nil, "Content-Length: 0", false, false)
+	f(nil, "X-Envoy-Auth-Partial-Body: false", false, false)
+	f(nil, "X-Envoy-Auth-Partial-Body: true", true, false)
+	for _, door = range []string{request.ForwardAuth, request.AuthRequest, request.ExtAuthzHTTP} {
+		method = "POST"
+		f(nil, "Content-Length: 0", true, false)
+		f(nil, "Content-Length: 1", true, false)
+		method = "DELETE"
+		f(nil, "Content-Length: 0", false, false)
+		f(nil, "Content-Length: 1", true, false)
+		f(nil, "Transfer-Encoding: chunked", door != request.ExtAuthzHTTP, false)
+	}
+}
+
+// TestProxied_Content_twoReadings: a body that an upstream may read as something else than
+// policy does is not read.
+func TestProxied_Content_twoReadings(t *testing.T) {
+	f := func(ok bool, body string, headers ...string) {
+		t.Helper()
+		p := request.Proxied{Body: &request.Body{Raw: []byte(body)}}
+		for i := 0; i < len(headers); i += 2 {
+			p = p.WithField(headers[i], headers[i+1])
+		}
+		if content, err := p.Content(); (err == nil) != ok {
+			t.Errorf("Content() of %q %q = %+v, %v; want it read: %v", headers, body, content, err, ok)
+		}
+	}
+	const (
+		mediaType, encoding   = "Content-Type", "Content-Encoding"
+		object, form          = `{"a":"&admin=1&"}`, "a=1"
+		formType, partsType   = "application/x-www-form-urlencoded", "multipart/form-data"
+		part, admin, last, nl = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n", "--x\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\n1\r\n", "--x--", "\r\n"
+	)
+	// Two media types, of which each reader takes another.
+	f(false, object, mediaType, formType+`; x="application/json"`)
+	f(false, object, mediaType, formType+", application/json")
+	f(false, object, mediaType, "application/json, "+formType)
+	f(false, object, mediaType, formType, mediaType, "application/json")
+	f(false, "{}", mediaType, "application/vnd.api+json; x="+formType)
+	f(false, part+last, mediaType, partsType+`; boundary="`+formType+`"`)
+	f(false, part+last, mediaType, "multipart/mixed; x=multipart/form-data; boundary=x")
+	// Another coding or character set.
+	f(true, "{}", mediaType, "application/json", encoding, "identity")
+	f(false, form, mediaType, formType, encoding, "deflate")
+	f(false, "8", mediaType, "application/json", encoding, "br")
+	f(true, "{}", mediaType, `application/json; charset="UTF-8"`)
+	f(false, `{"a":"+ACI-"}`, mediaType, "application/json; charset=utf-7")
+	f(false, `{"a":"+ACI-"}`, mediaType, "application/json; charset*=utf-8''utf-7")
+	f(false, `{"a":"+ACI-"}`, mediaType, "application/json; charset=utf-8; charset=utf-7")
+	// Parts that are more to some readers.
+	parts := func(ok bool, body string) {
+		t.Helper()
+		f(ok, body, mediaType, partsType+"; boundary=x")
+	}
+	parts(true, part+admin+last)
+	parts(true, part+admin+last+nl)
+	parts(true, "--x\r\nContent-Disposition: form-data; filename=\"only\"\r\n\r\n1\r\n"+last)
+	parts(true, "--x\r\nContent-Disposition: form-data; name=a; filename*=utf-8''b\r\n\r\n1\r\n"+last)
+	parts(false, strings.Replace(part, "1\r\n", "1\n"+strings.ReplaceAll(admin, nl, "\n"), 1)+nl+last)
+	parts(false, part+last+nl+admin+last)
+	parts(false, strings.ReplaceAll(part+last, nl, "\n"))
+	parts(false, "\n"+admin+part+last)
+	for _, disposition := range []string{
+		`form-data; name="admin"; name="a"`, `form-data; name="admin"; name*=utf-8''a`, `form-data; name="ad\min"`, `form-data; name='admin'`,
+		`form-data; name*0=ad; name*1=min`, `attachment; name="admin"`, "form-data; name=admin\r\nContent-Disposition: form-data; name=a", "form-data; name=a b",
+		"form-data; name=a\r\nContent-Transfer-Encoding: base64", "form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable",
+		"form-data; name=a\r\nContent-Type: application/json; charset=utf-7", "form-data; name=a\r\nContent-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64",
+	} {
+		parts(false, "--x\r\nContent-Disposition: "+disposition+"\r\n\r\n1\r\n"+last)
+	}
+	f(false, strings.ReplaceAll(part+last, "--x", "--y"), mediaType, partsType+"; boundary=x; boundary*=utf-8''y")
+	f(false, strings.ReplaceAll(part+last, "--x", "--x "), mediaType, partsType+`; boundary="x "`)
 }
 
 // FuzzProxied_Content: whatever a body is, it is read or refused, and JSON that is read has

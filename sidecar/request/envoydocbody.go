@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -31,25 +29,34 @@ type Content struct {
 }
 
 // Content reads the body by its media type: application/json, a form, or multipart/form-data.
-// What is of such a type and cannot be read is an error, whose text is for a developer.
+// What is of such a type and cannot be read is an error, whose text is for a developer, and so
+// is a body whose Content-Length is no number.
 //
 // OPA-Envoy takes the last of several members of one name, and media types in lower case
 // alone. The upstream may do otherwise, so that here the first is an error and the second
 // is no difference.
 func (p Proxied) Content() (Content, error) {
-	said := p.joined()
 	if p.Body == nil || len(p.Body.Raw) == 0 && !p.Body.Partial {
-		length, _ := said["content-length"].(string)
-		_, chunked := said["transfer-encoding"]
-		return Content{Unread: strings.Trim(length, "0") != "" || chunked && p.Door == ExtAuthzGRPC}, nil
+		return Content{Unread: !p.bodiless()}, nil
+	}
+	if length, stated := p.value("content-length"); stated {
+		if _, err := strconv.ParseUint(strings.TrimSpace(length), 10, 63); err != nil {
+			return Content{}, errors.New("content-length is no number")
+		}
 	}
 	if p.Body.Partial {
 		return Content{Truncated: true, Unread: true}, nil
 	}
-	mediaType, _ := said["content-type"].(string)
-	read := reader(strings.ToLower(mediaType))
-	if read == nil {
+	mediaType, _ := p.value("content-type")
+	read, err := reader(mediaType)
+	if err == nil && read == nil {
 		return Content{Unread: true}, nil
+	}
+	if coding, _ := p.value("content-encoding"); err == nil && coding != "" && !strings.EqualFold(coding, "identity") {
+		err = errors.New("it has a content-encoding")
+	}
+	if err != nil {
+		return Content{}, fmt.Errorf("the body cannot be read: %w", err)
 	}
 	value, err := read(mediaType, p.Body.Raw)
 	if err != nil {
@@ -58,20 +65,59 @@ func (p Proxied) Content() (Content, error) {
 	return Content{Value: value, Unread: value == nil}, nil
 }
 
-// reader is what reads bodies of a media type, or nil.
-func reader(mediaType string) func(mediaType string, raw []byte) (any, error) {
-	switch {
-	case strings.Contains(mediaType, "application/json"):
-		return func(_ string, raw []byte) (any, error) { return readJSON(raw) }
-	case strings.Contains(mediaType, "application/grpc"):
-		return nil // that takes the descriptors of the upstream's messages
-	case strings.Contains(mediaType, "application/x-www-form-urlencoded"):
-		return func(_ string, raw []byte) (any, error) { return readForm(raw) }
-	case strings.Contains(mediaType, "multipart/form-data"):
-		return readMultipart
-	default:
-		return nil
+// The media types that are read, and gRPC's, which is not: that takes the descriptors of the
+// upstream's messages.
+const (
+	typeJSON  = "application/json"
+	typeGRPC  = "application/grpc"
+	typeForm  = "application/x-www-form-urlencoded"
+	typeParts = "multipart/form-data"
+)
+
+// reader is what reads bodies of a media type, or nil. A Content-Type that names two of them,
+// or a form behind something else, is an error, and so is a character set in which the
+// octets may be other characters: the upstream could take the body for something else.
+func reader(mediaType string) (func(mediaType string, raw []byte) (any, error), error) {
+	lowered := strings.ToLower(mediaType)
+	found := ""
+	for _, known := range []string{typeJSON, typeGRPC, typeForm, typeParts} {
+		switch {
+		case !strings.Contains(lowered, known):
+		case found != "", (known == typeForm || known == typeParts) && !strings.HasPrefix(lowered, known):
+			return nil, errors.New("content-type names several media types")
+		default:
+			found = known
+		}
 	}
+	if found != "" && !isUTF8(lowered) {
+		return nil, errors.New("its character set is not UTF-8")
+	}
+	switch found {
+	case typeJSON:
+		return func(_ string, raw []byte) (any, error) { return readJSON(raw) }, nil
+	case typeForm:
+		return func(_ string, raw []byte) (any, error) { return readForm(raw) }, nil
+	case typeParts:
+		return readMultipart, nil
+	default:
+		return nil, nil
+	}
+}
+
+// isUTF8 reports whether every character set that a media type in lower case names is UTF-8
+// or a part of it.
+func isUTF8(mediaType string) bool {
+	for parameter := range strings.SplitSeq(mediaType, ";") {
+		_, set, named := strings.Cut(parameter, "charset")
+		switch strings.Trim(set, "= \t\"'") {
+		case "utf-8", "utf8", "us-ascii":
+		default:
+			if named {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // readJSON checks one JSON value and nothing else.
@@ -104,51 +150,4 @@ func readForm(raw []byte) (any, error) {
 		object[name] = texts(values)
 	}
 	return object, nil
-}
-
-// readMultipart reads the fields of a form. It is nil where the media type has no boundary.
-func readMultipart(mediaType string, raw []byte) (any, error) {
-	_, parameters, err := mime.ParseMediaType(mediaType)
-	if err != nil {
-		return nil, errors.New("content-type is no media type")
-	}
-	boundary, ok := parameters["boundary"]
-	if !ok {
-		return nil, nil
-	}
-	object := map[string]any{}
-	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
-	for n := 0; ; n++ {
-		part, err := parts.NextPart()
-		if err == io.EOF { // and not wrapped, as it is where the last boundary is missing
-			return object, nil
-		}
-		if err != nil {
-			return nil, errors.New("it is no multipart form")
-		}
-		if n == maxFormParts {
-			return nil, fmt.Errorf("it has more than %d parts", maxFormParts)
-		}
-		name := part.FormName()
-		if name == "" {
-			continue
-		}
-		value, err := readPart(part)
-		if err != nil {
-			return nil, err
-		}
-		list, _ := object[name].([]any)
-		object[name] = append(list, value)
-	}
-}
-
-func readPart(part *multipart.Part) (any, error) {
-	raw, err := io.ReadAll(part)
-	if err != nil {
-		return nil, errors.New("it is no multipart form")
-	}
-	if strings.Contains(strings.ToLower(part.Header.Get("Content-Type")), "application/json") {
-		return readJSON(raw)
-	}
-	return string(raw), nil // a file's octets too
 }

@@ -118,21 +118,45 @@ var withheld = map[string]bool{
 	strings.ToLower(originalURL): true,
 }
 
-// Headers are the request's own headers by their names in lower case; several of a name
-// are joined with a comma. Credentials and what the doors themselves read are not among
-// them.
+// Headers are the request's own headers by their names in lower case. Credentials and what
+// the doors themselves read are not among them.
 func (p Proxied) Headers() map[string]string {
-	headers := map[string]string{}
-	for name, value := range p.Fields {
-		key := strings.ToLower(string(name))
-		if withheld[key] || strings.HasPrefix(key, ":") {
+	return p.joined(func(name string) bool { return !withheld[name] && !strings.HasPrefix(name, ":") })
+}
+
+// joined are the headers that are wanted by their names in lower case, as Envoy has them:
+// several of a name are joined with a comma, cookies with a semicolon, and what is no UTF-8
+// is replaced.
+func (p Proxied) joined(wanted func(name string) bool) map[string]string {
+	headers := make(map[string]string, len(p.fields))
+	for _, f := range p.fields {
+		name := strings.ToLower(string(f.name))
+		if !wanted(name) {
 			continue
 		}
-		if before, ok := headers[key]; ok {
-			headers[key] = before + "," + string(value)
-		} else {
-			headers[key] = string(value)
+		text := strings.ToValidUTF8(string(f.value), "!")
+		if before, ok := headers[name]; ok {
+			separator := ","
+			if name == "cookie" {
+				separator = "; "
+			}
+			text = before + separator + text
 		}
+		headers[name] = text
 	}
 	return headers
+}
+
+// value is that of one header, several joined with a comma.
+func (p Proxied) value(name string) (text string, stated bool) {
+	for _, f := range p.fields {
+		if !f.is(name) {
+			continue
+		}
+		if stated {
+			text += ","
+		}
+		text, stated = text+string(f.value), true
+	}
+	return text, stated
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
@@ -56,4 +57,16 @@ func flat(c byte) byte {
 		return c
 	}
 	return '_'
+}
+
+// CheckUpgrade refuses a request that asks for HTTP/2 on its connection (Upgrade: h2c). Some
+// proxies hand that on, and become a tunnel where the upstream agrees: what follows in it
+// is asked about by nobody.
+func (p Proxied) CheckUpgrade() error {
+	for _, f := range p.fields {
+		if f.is("upgrade") && bytes.Contains(bytes.ToLower(f.value), []byte("h2c")) {
+			return errors.New("the request asks for a tunnel of HTTP/2")
+		}
+	}
+	return nil
 }

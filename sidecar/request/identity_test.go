@@ -126,3 +126,25 @@ func TestProxied_Credential(t *testing.T) {
 	f(ambiguous, ambiguous, "Cookie: __session=; __session=a.b.c")
 	f(missing, missing, "Cookie: __session", "X-Cookie: __session=a.b.c")
 }
+
+// TestProxied_CheckUpgrade: an upgrade to HTTP/2 would take what follows out of sight.
+func TestProxied_CheckUpgrade(t *testing.T) {
+	f := func(ok bool, values ...string) {
+		t.Helper()
+		p := Proxied{}
+		for _, value := range values {
+			p = p.WithField("uPgrade", value)
+		}
+		if err := p.CheckUpgrade(); (err == nil) != ok {
+			t.Errorf("Upgrade: %q: %v, want it accepted: %v", values, err, ok)
+		}
+	}
+	f(true)
+	f(true, "")
+	f(true, "websocket")
+	f(true, "WebSocket", "TLS/1.0")
+	f(false, "h2c")
+	f(false, "H2C")
+	f(false, "websocket, h2c")
+	f(false, "websocket", " h2c/2 ")
+}
