@@ -76,10 +76,18 @@ func explainRefusals(err error, modules map[string]*ast.Module, allowed []string
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		ast.WalkRefs(modules[name], func(ref ast.Ref) bool {
 			if known[ref.String()] {
-				notes = append(notes, fmt.Errorf("%v: %v is refused to policies, which decide from their input and data alone", ref[0].Location, ref))
+				notes = append(notes, fmt.Errorf("%v: %v is refused to policies, which decide from their input and data alone%s", ref[0].Location, ref, remedy(ref.String())))
 			}
 			return false
 		})
 	}
 	return errors.Join(append([]error{err}, notes...)...)
+}
+
+// remedy is how a refused built-in can be had, where it can.
+func remedy(name string) string {
+	if slices.Contains(onRequest, name) {
+		return "; policy.builtins in the configuration can give it back"
+	}
+	return ""
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"postern/sidecar/decision"
 )
@@ -129,26 +128,14 @@ func namesOf(object map[string]any, name string) ([]string, error) {
 	return names, nil
 }
 
-// queryOf reads parameters. Envoy puts them into the request line as they are, so that
-// one in which another could begin is an error: to encode them is the policy's.
+// queryOf reads an object of texts or lists of texts.
 func queryOf(object map[string]any) ([]decision.Pair, error) {
 	const name = "query_parameters_to_set"
 	value, stated := object[name]
 	if !stated {
 		return nil, nil
 	}
-	pairs, err := pairsOf(name, value)
-	for _, pair := range pairs {
-		if !parameter(pair.Name) || strings.Contains(pair.Name, "=") || !parameter(pair.Value) {
-			return nil, fmt.Errorf("%w: %s has a text that no query may have", errShape, name)
-		}
-	}
-	return pairs, err
-}
-
-// parameter reports whether a text ends neither a parameter nor a query.
-func parameter(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '&' || r == '#' }) < 0
+	return pairsOf(name, value)
 }
 
 func bodyOf(object map[string]any) (string, error) {

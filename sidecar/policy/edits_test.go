@@ -55,10 +55,6 @@ func TestRoute_edits(t *testing.T) {
 	f(`{"allowed": false, "query_parameters_to_set": 1, "response_headers_to_add": 2, "request_headers_to_remove": 3, "query_parameters_to_remove": 4}`, "policy_denied", none)
 	f(`{"allowed": true, "query_parameters_to_remove": ["a b"], "request_headers_to_remove": {"x"}}`, "allow", decision.Edits{RemoveQuery: []string{"a b"}, RemoveHeaders: []string{"x"}})
 	f(`{"allowed": true, "query_parameters_to_set": {"a": "%20=?"}}`, "allow", decision.Edits{SetQuery: []decision.Pair{{Name: "a", Value: "%20=?"}}})
-	for _, bad := range []string{"1&b=2", "1#", "1 2", `1\n`, "ä", `\u0000`} {
-		f(`{"allowed": true, "query_parameters_to_set": {"a": "`+bad+`"}}`, "policy_error", none)
-		f(`{"allowed": true, "query_parameters_to_set": {"`+bad+`": "a"}}`, "policy_error", none)
-	}
 	f(`{"allowed": true, "dynamic_metadata": {"n": 1, "l": [null, {"x": 0.5}]}}`, "allow", decision.Edits{Metadata: map[string]any{"n": 1.0, "l": []any{nil, map[string]any{"x": 0.5}}}})
 	f(`{"allowed": true, "dynamic_metadata": {"n": 1e999}}`, "policy_error", none)
 }

@@ -79,12 +79,13 @@ func (p Proxy) rewrites(door string, e decision.Edits) error {
 			return errors.New("the policy's query is no UTF-8")
 		}
 	}
-	for _, name := range slices.Concat(e.RemoveHeaders, names(e.Headers), names(e.ResponseHeaders)) {
-		for _, ours := range p.Identity.Names() {
-			if flat(name) == flat(ours) {
-				return fmt.Errorf("the policy edits %s, which tells the upstream who the session is", ours)
-			}
+	for _, pair := range e.SetQuery {
+		if !parameter(pair.Name) || strings.Contains(pair.Name, "=") || !parameter(pair.Value) {
+			return errors.New("the policy sets a parameter of the query that is not encoded")
 		}
+	}
+	if err := p.impostors(slices.Concat(e.RemoveHeaders, names(e.Headers), names(e.ResponseHeaders))); err != nil {
+		return err
 	}
 	if door == extAuthzGRPC {
 		return nil
@@ -95,6 +96,29 @@ func (p Proxy) rewrites(door string, e decision.Edits) error {
 		}
 	}
 	return nil
+}
+
+// impostors is an error where a header is one that tells the upstream who the session is, or
+// what some upstreams take for it.
+func (p Proxy) impostors(edited []string) error {
+	if len(edited) == 0 {
+		return nil
+	}
+	for _, ours := range p.Identity.Names() {
+		twin := flat(ours)
+		for _, name := range edited {
+			if flat(name) == twin {
+				return fmt.Errorf("the policy edits %s, which tells the upstream who the session is", ours)
+			}
+		}
+	}
+	return nil
+}
+
+// parameter reports whether a text ends neither a parameter nor a query. Envoy puts it into
+// the request line as it is.
+func parameter(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '&' || r == '#' }) < 0
 }
 
 // framing are headers that say how an answer is sent, or that are Postern's own.

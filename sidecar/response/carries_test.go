@@ -1,6 +1,7 @@
 package response
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,12 @@ func TestProxy_Carries(t *testing.T) {
 	f("text of another script", header("x-a", "ä"), "all", "all")
 	f("removals", decision.Edits{RemoveHeaders: []string{"x-a"}}, "ext_authz_http ext_authz_grpc", "all")
 	f("a query", decision.Edits{SetQuery: []decision.Pair{{Name: "a", Value: "b"}}}, "ext_authz_grpc", "all")
+	f("an encoded query", decision.Edits{SetQuery: []decision.Pair{{Name: "a", Value: "%20=?"}}}, "ext_authz_grpc", "all")
+	for _, bad := range []string{"1&b=2", "1#", "1 2", "1\n", "ä", "\x00"} {
+		f(fmt.Sprintf("the value %q", bad), decision.Edits{SetQuery: []decision.Pair{{Name: "a", Value: bad}}}, "", "all")
+		f(fmt.Sprintf("the parameter %q", bad), decision.Edits{SetQuery: []decision.Pair{{Name: bad, Value: "a"}}}, "", "all")
+	}
+	f("a parameter with a value in its name", decision.Edits{SetQuery: []decision.Pair{{Name: "a=b", Value: "a"}}}, "", "all")
 	f("less of a query", decision.Edits{RemoveQuery: []string{"a"}}, "ext_authz_grpc", "all")
 	f("metadata", decision.Edits{Metadata: map[string]any{"a": []any{1, "b", nil, true}}}, "all", "all")
 	f("metadata that is none", decision.Edits{Metadata: map[string]any{"a": "\xff"}}, "forward_auth auth_request ext_authz_http", "forward_auth auth_request ext_authz_http")

@@ -2,12 +2,12 @@ package response
 
 import (
 	"maps"
-	"net/http"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"github.com/valyala/fasthttp"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -33,7 +33,7 @@ func (p Proxy) Check(a ProxyAnswer) *authv3.CheckResponse {
 		Body:    r.body,
 	}
 	code := codes.PermissionDenied
-	if r.status == http.StatusUnauthorized {
+	if r.status == fasthttp.StatusUnauthorized {
 		code = codes.Unauthenticated
 	}
 	return &authv3.CheckResponse{
@@ -92,7 +92,7 @@ func option(pair decision.Pair, action corev3.HeaderValueOption_HeaderAppendActi
 }
 
 // metadata is for Envoy's access log and later filters: the decision's id, why it denies,
-// and what the policy adds, which cannot take the place of these two.
+// and what the policy adds, which takes the place of neither.
 func metadata(a ProxyAnswer) *structpb.Struct {
 	own := map[string]any{"decision_id": a.ID}
 	if !a.Decision.Allow {

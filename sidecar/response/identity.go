@@ -3,6 +3,7 @@ package response
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"postern/sidecar/decision"
 )
@@ -82,6 +83,9 @@ func encodeList(values []string) string {
 func encode(value string) string {
 	const hex = "0123456789ABCDEF"
 	plain := func(c byte) bool { return c > ' ' && c <= '~' && strings.IndexByte("%,;\"\\", c) < 0 }
+	if strings.IndexFunc(value, func(r rune) bool { return r >= utf8.RuneSelf || !plain(byte(r)) }) < 0 {
+		return value
+	}
 	var out []byte
 	for i := range len(value) {
 		if c := value[i]; plain(c) {

@@ -1,7 +1,6 @@
 package response
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -55,7 +54,7 @@ func (p Proxy) ExtAuthz(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 	}
 	h := &ctx.Response.Header
 	set, remove := p.upstream(a)
-	addAll(h, set)
+	addAll(h, joined(set))
 	addAll(h, a.Edits.ResponseHeaders)
 	if len(remove) > 0 {
 		h.Set(headersToRemove, strings.Join(remove, ","))
@@ -76,20 +75,20 @@ func (p Proxy) AuthRequest(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 	a.Edits.Body = "" // nginx reads none
 	r := p.refuse(a, relayed)
 	switch {
-	case a.Decision.Status == http.StatusUnauthorized && r.status != http.StatusUnauthorized:
+	case a.Decision.Status == fasthttp.StatusUnauthorized && r.status != fasthttp.StatusUnauthorized:
 		// The redirect to the sign-in page is the answer to a 401 of nginx's own.
-		r.status = http.StatusUnauthorized
+		r.status = fasthttp.StatusUnauthorized
 		r.set(fasthttp.HeaderWWWAuthenticate, challenge(a.Decision))
-	case r.status != http.StatusUnauthorized:
-		r.status = http.StatusForbidden
+	case r.status != fasthttp.StatusUnauthorized:
+		r.status = fasthttp.StatusForbidden
 	}
 	r.write(ctx)
 }
 
 // Bare refuses what a proxy sent and no door has seen, with a status that the proxy takes
 // for a denial and nothing else: proxies relay texts to strangers.
-func Bare(ctx *fasthttp.RequestCtx, status int) {
-	begin(ctx, ProxyAnswer{})
+func Bare(ctx *fasthttp.RequestCtx, id string, status int) {
+	begin(ctx, ProxyAnswer{ID: id})
 	ctx.SetStatusCode(status)
 }
 
@@ -101,7 +100,7 @@ func begin(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 	if a.ID != "" {
 		h.Set(HeaderDecisionID, a.ID)
 	}
-	ctx.SetStatusCode(http.StatusOK)
+	ctx.SetStatusCode(fasthttp.StatusOK)
 }
 
 const noStore = "no-store"
@@ -112,8 +111,23 @@ func (p Proxy) allow(h *fasthttp.ResponseHeader, a ProxyAnswer) {
 	for _, pair := range p.Identity.pairs(a.Identity) {
 		h.Set(pair.Name, pair.Value)
 	}
-	addAll(h, a.Edits.Headers)
+	addAll(h, joined(a.Edits.Headers))
 	addAll(h, a.Edits.ResponseHeaders)
+}
+
+// joined has each header once, its values joined with commas (RFC 9110 section 5.3): of an
+// answer's several headers of a name, proxies hand one on to the upstream.
+func joined(pairs []decision.Pair) []decision.Pair {
+	var all []decision.Pair
+	for _, pair := range pairs {
+		i := slices.IndexFunc(all, func(p decision.Pair) bool { return strings.EqualFold(p.Name, pair.Name) })
+		if i < 0 {
+			all = append(all, pair)
+		} else {
+			all[i].Value += "," + pair.Value
+		}
+	}
+	return all
 }
 
 // upstream is what becomes of the request's headers where the decision allows and the proxy
@@ -121,12 +135,13 @@ func (p Proxy) allow(h *fasthttp.ResponseHeader, a ProxyAnswer) {
 // the proxy's choice.
 func (p Proxy) upstream(a ProxyAnswer) (set []decision.Pair, remove []string) {
 	remove = slices.Clone(a.Edits.RemoveHeaders)
-	for _, pair := range slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers) {
+	all := slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers)
+	for _, pair := range all {
 		if pair.Value != "" {
 			set = append(set, pair)
 		}
 	}
-	for _, pair := range slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers) {
+	for _, pair := range all {
 		if pair.Value == "" && !has(set, pair.Name) {
 			remove = append(remove, pair.Name)
 		}

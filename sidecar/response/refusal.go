@@ -1,7 +1,6 @@
 package response
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -59,13 +58,13 @@ func (p Proxy) refuse(a ProxyAnswer, sendable func(status int) bool) refusal {
 	status, location := p.refused(a)
 	r.status = status
 	// What is configured as the status of an outage is sent as it is.
-	if a.Decision.Status != http.StatusServiceUnavailable && !sendable(status) {
-		r.status = http.StatusForbidden
+	if a.Decision.Status != fasthttp.StatusServiceUnavailable && !sendable(status) {
+		r.status = fasthttp.StatusForbidden
 	}
 	if location != "" {
 		r.set(fasthttp.HeaderLocation, location)
 	}
-	if r.status == http.StatusUnauthorized {
+	if r.status == fasthttp.StatusUnauthorized {
 		r.fill(fasthttp.HeaderWWWAuthenticate, challenge(a.Decision))
 	}
 	// A 404 or a redirect may be cached where nothing forbids it (RFC 9110 section 15.1).
@@ -85,22 +84,22 @@ func (p Proxy) refuse(a ProxyAnswer, sendable func(status int) bool) refusal {
 // be read.
 func (p Proxy) refused(a ProxyAnswer) (status int, location string) {
 	switch d := a.Decision; {
-	case d.Status == http.StatusUnauthorized && a.SignIn != "":
-		return http.StatusFound, a.SignIn
-	case d.Status == http.StatusUnauthorized, d.Status == http.StatusBadRequest:
+	case d.Status == fasthttp.StatusUnauthorized && a.SignIn != "":
+		return fasthttp.StatusFound, a.SignIn
+	case d.Status == fasthttp.StatusUnauthorized, d.Status == fasthttp.StatusBadRequest:
 		return d.Status, ""
-	case d.Status == http.StatusServiceUnavailable && p.Unavailable != 0:
+	case d.Status == fasthttp.StatusServiceUnavailable && p.Unavailable != 0:
 		return p.Unavailable, ""
-	case d.Status != http.StatusForbidden:
-		return http.StatusForbidden, ""
+	case d.Status != fasthttp.StatusForbidden:
+		return fasthttp.StatusForbidden, ""
 	case a.Edits.Status != 0:
 		return a.Edits.Status, ""
 	case a.Deny.Redirect != "":
-		return http.StatusFound, a.Deny.Redirect
+		return fasthttp.StatusFound, a.Deny.Redirect
 	case a.Deny.Status != 0:
 		return a.Deny.Status, ""
 	default:
-		return http.StatusForbidden, ""
+		return fasthttp.StatusForbidden, ""
 	}
 }
 
@@ -117,7 +116,7 @@ func (r refusal) write(ctx *fasthttp.RequestCtx) {
 
 // challenge is what a 401 says (RFC 6750 section 3.1): no error where no token was sent.
 func challenge(d decision.Decision) string {
-	if slices.ContainsFunc(d.Reasons, func(r decision.Reason) bool { return r.Code == decision.TokenMissing }) || d.Status != http.StatusUnauthorized {
+	if slices.ContainsFunc(d.Reasons, func(r decision.Reason) bool { return r.Code == decision.TokenMissing }) || d.Status != fasthttp.StatusUnauthorized {
 		return "Bearer"
 	}
 	return `Bearer error="invalid_token"`

@@ -47,6 +47,7 @@ type reply struct {
 
 // TestFailmodes brings about every row of the table, at every door.
 func TestFailmodes(t *testing.T) {
+	t.Parallel()
 	for _, row := range failmode.Rows() {
 		if row.Proxies != nil {
 			continue // with real proxies, in package proxies

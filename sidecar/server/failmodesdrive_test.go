@@ -150,14 +150,10 @@ var drivers = map[string]driver{
 
 // overloaded is a server that is busy with the one request that it takes.
 func overloaded(t *testing.T, line string) trial {
-	c := standard(t, runaway(t), line, "limits: {concurrency: 1}")
-	c.Policy.Deadline = 5 * time.Second
-	s := start(t, c)
-	o := begins(t, s)
-	go func() { _, _ = s.try("POST", "/v1/check", slow, o.headers...) }()
-	eventually(t, "the slow request is under way", func() bool {
-		return strings.Contains(s.do("GET", "admin:/metrics", "").Body, "postern_requests_in_flight 1")
-	})
+	s := startBusy(t, standard(t, guarded(t), line, "limits: {concurrency: 1}"))
+	o := begins(t, s.sidecar)
+	s.occupy(func() { _, _ = s.try("POST", "/v1/check", o.question, o.headers...) })
+	o.over = s.release
 	return o
 }
 

@@ -95,8 +95,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	if status == 0 {
 		return fasthttp.StatusContinue
 	}
-	hangUp(ctx)
-	turnAway(ctx, status, message)
+	s.turnAway(ctx, status, message)
 	return status
 }
 

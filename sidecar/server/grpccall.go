@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -81,8 +82,24 @@ func (s *Server) oversized(r *authv3.CheckRequest) error {
 	if len(h.GetBody())+len(h.GetRawBody()) > int(s.config.Limits.Body) {
 		return errors.New(bodyTooLarge)
 	}
+	// Its line is counted once, although Envoy says it twice.
+	size := len(h.GetMethod()) + len(h.GetPath()) + len(h.GetHost())
+	count := func(name string, value int) {
+		if !strings.HasPrefix(name, ":") {
+			size += len(name) + value
+		}
+	}
+	for name, value := range h.GetHeaders() {
+		count(name, len(value))
+	}
+	for _, v := range h.GetHeaderMap().GetHeaders() {
+		count(v.GetKey(), max(len(v.GetValue()), len(v.GetRawValue())))
+	}
+	if size > int(s.config.Limits.Header) {
+		return errors.New(headersTooLong)
+	}
 	if len(h.GetHeaders())+len(h.GetHeaderMap().GetHeaders()) > maxFields {
-		return errors.New("there are too many headers")
+		return errors.New("there are too many headers or cookies")
 	}
 	return nil
 }

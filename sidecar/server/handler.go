@@ -58,13 +58,11 @@ func (s *Server) handler() fasthttp.RequestHandler {
 	doors := s.doors()
 	return func(ctx *fasthttp.RequestCtx) {
 		if p := ctx.Request.Header.Protocol(); string(p) != "HTTP/1.1" && string(p) != "HTTP/1.0" {
-			hangUp(ctx)
-			turnAway(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
+			s.turnAway(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
 			return
 		}
 		if status, message := misframed(&ctx.Request.Header); status != 0 {
-			hangUp(ctx)
-			turnAway(ctx, status, message)
+			s.turnAway(ctx, status, message)
 			return
 		}
 		key := doorOf(ctx.Request.Header.RequestURI())
@@ -101,23 +99,25 @@ func (s *Server) enter(ctx *fasthttp.RequestCtx, d door) {
 	d.serve(ctx)
 }
 
-// bodyTooLarge says why a body was not read.
-const bodyTooLarge = "the body is longer than limits.body"
+// Why a request was not read.
+const (
+	bodyTooLarge   = "the body is longer than limits.body"
+	headersTooLong = "the headers are longer than limits.header"
+)
 
 // unreadable answers what fasthttp could not parse, in place of its bare texts, and
 // closes the connection.
-func unreadable(ctx *fasthttp.RequestCtx, err error) {
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var network *net.OpError
-	hangUp(ctx)
 	switch {
 	case errors.As(err, &small):
-		turnAway(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the headers are longer than limits.header")
+		s.turnAway(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, headersTooLong)
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		turnAway(ctx, fasthttp.StatusRequestEntityTooLarge, bodyTooLarge)
+		s.turnAway(ctx, fasthttp.StatusRequestEntityTooLarge, bodyTooLarge)
 	case errors.As(err, &network) && network.Timeout():
-		turnAway(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
+		s.turnAway(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive in time")
 	default:
-		turnAway(ctx, fasthttp.StatusBadRequest, "no readable HTTP/1.1 request")
+		s.turnAway(ctx, fasthttp.StatusBadRequest, "no readable HTTP/1.1 request")
 	}
 }

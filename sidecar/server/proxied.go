@@ -51,13 +51,13 @@ func (s *Server) proxied(ctx context.Context, asked request.Proxied, unreadable 
 	a := s.beginWith(asked.Door, asked.Credential(s.cookies))
 	a.proxied = &asked
 	answer := response.ProxyAnswer{ID: a.id}
-	if s.config.SignInURL != "" && asked.Page() {
-		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
-	}
 	if fault := s.fault(a, unreadable); fault != nil {
 		answer.Decision = *fault
 	} else {
 		s.route(ctx, &a, &answer)
+	}
+	if answer.Decision.Status == fasthttp.StatusUnauthorized && s.config.SignInURL != "" && asked.Page() {
+		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
 	}
 	s.record(a, nil, nil, answer.Decision)
 	return answer
@@ -79,6 +79,9 @@ func (s *Server) fault(a asking, unreadable error) *decision.Decision {
 	if err := a.proxied.CheckIdentity(s.answers.Identity.Names()); err != nil {
 		return because(decision.RequestMalformed, err.Error())
 	}
+	if err := a.proxied.CheckUpgrade(); err != nil {
+		return because(decision.RequestMalformed, err.Error())
+	}
 	if a.snapshot == nil {
 		return because(decision.NotReady, "")
 	}
@@ -98,7 +101,8 @@ func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAns
 	}
 	if err := s.answers.Carries(a.door, routed.Allow, routed.Edits); err != nil {
 		cause = err
-		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, ""), decision.Edits{}
+		answer.Decision = decision.Because(decision.PolicyError, "the policy asks for what this door cannot do; the log says what")
+		answer.Edits = decision.Edits{}
 	}
 	if answer.Decision.Allow {
 		cause = s.identify(ctx, a, answer)
@@ -118,7 +122,7 @@ func (s *Server) identify(ctx context.Context, a *asking, answer *response.Proxy
 	}
 	answer.Identity = response.Identity(identity)
 	if err := s.answers.Identity.Fit(answer.Identity); err != nil {
-		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, ""), decision.Edits{}
+		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, err.Error()), decision.Edits{}
 		return err
 	}
 	return nil

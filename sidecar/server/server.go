@@ -250,7 +250,7 @@ func display(l net.Listener) string {
 func (s *Server) fasthttp() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      s.handler(),
-		ErrorHandler:                 unreadable,
+		ErrorHandler:                 s.unreadable,
 		ExpectHandler:                s.expect,
 		HeaderReceived:               withoutBody,
 		Concurrency:                  math.MaxInt32,

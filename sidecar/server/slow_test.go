@@ -14,6 +14,7 @@ import (
 // TestRaw_slow: whoever sends slowly, or nothing, is hung up on after the time that a
 // request may take (5 seconds), and others are served meanwhile.
 func TestRaw_slow(t *testing.T) {
+	t.Parallel()
 	s, head := rawServer(t)
 	var clients sync.WaitGroup
 	client := func(name, text string, more []byte, want string) {

@@ -5,24 +5,36 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"postern/sidecar/decision"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 )
 
-// turnAway refuses a request that no door has looked at, and says why to an app. Proxies
-// relay what they are told to strangers, and take some statuses for our failure, so that
-// they get a status that denies, and no text.
-func turnAway(ctx *fasthttp.RequestCtx, status int, message string) {
-	switch door := doorOf(meant(ctx)); {
-	case door == authRequestPath:
-		response.Bare(ctx, fasthttp.StatusForbidden) // nginx knows 401 and 403
-	case door == request.ExtAuthzPrefix && status >= fasthttp.StatusInternalServerError:
-		response.Bare(ctx, fasthttp.StatusBadRequest)
-	case door == request.ExtAuthzPrefix, door == forwardAuthPath:
-		response.Bare(ctx, status)
-	default:
+// proxyDoors are the doors whose answers proxies relay, by their paths.
+var proxyDoors = map[string]string{
+	forwardAuthPath:        request.ForwardAuth,
+	authRequestPath:        request.AuthRequest,
+	request.ExtAuthzPrefix: request.ExtAuthzHTTP,
+}
+
+// turnAway refuses a request that no door has looked at, ends its connection, and says why
+// to an app. Proxies relay what they are told to strangers, and take some statuses for our
+// failure, so that they get a status that denies, and no text: why is in the decision log.
+func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) {
+	hangUp(ctx)
+	denied := decision.Because(decision.RequestMalformed, message)
+	door, ok := proxyDoors[doorOf(meant(ctx))]
+	switch {
+	case !ok:
+		s.metrics.decided("http", denied)
 		response.Refusal(ctx, status, message)
+		return
+	case door == request.AuthRequest:
+		status = fasthttp.StatusForbidden // nginx knows 401 and 403
+	case door == request.ExtAuthzHTTP && status >= fasthttp.StatusInternalServerError:
+		status = fasthttp.StatusBadRequest
 	}
+	response.Bare(ctx, s.unseen(door, denied), status)
 }
 
 // meant is the target of a request. What cannot be parsed has none for fasthttp, and says
