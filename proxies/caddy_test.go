@@ -12,10 +12,10 @@ import (
 // caddy is the configuration of the docs, with texts of it replaced.
 func caddy(change ...string) proxy {
 	return proxy{
-		name:        "Caddy",
-		program:     "caddy",
-		normalises:  true, // Go percent-encodes what is not ASCII
-		unreachable: documented(failmode.Caddy),
+		name:       "Caddy",
+		program:    "caddy",
+		normalises: true, // Go percent-encodes what is not ASCII
+		inTable:    failmode.Caddy,
 		start: func(t testing.TB, at addresses) string {
 			binary, address, dir := program(t, "caddy"), freeAddress(t), t.TempDir()
 			replace := append([]string{

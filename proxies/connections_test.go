@@ -11,16 +11,17 @@ import (
 	"postern/sidecar/failmode"
 )
 
-// documented are the statuses that the table of failure modes says of a proxy where Postern
-// is not there, or not in time.
-func documented(proxy string) []int {
-	var all []int
+// documented is the status that the proxy answers with by itself, as a row of the table of
+// failure modes says: stopped, or slow.
+func (p proxy) documented(t testing.TB, name string) int {
+	t.Helper()
 	for _, row := range failmode.Rows() {
-		if status, ok := row.Proxies[proxy]; ok {
-			all = append(all, status)
+		if status, ok := row.Proxies[p.inTable]; ok && row.Name == name {
+			return status
 		}
 	}
-	return all
+	t.Fatalf("the table of failure modes has no row %s about %s", name, p.inTable)
+	return 0
 }
 
 // large: an identity longer than the buffers that proxies have by default arrives whole.

@@ -75,7 +75,7 @@ func playUnready(t testing.TB, p proxy, o setting) *scene {
 
 // envoyOverload asks for more at once than is decided at once.
 func envoyOverload(t *testing.T, p proxy) {
-	s := play(t, p, setting{more: "limits: {concurrency: 2}\n", hasty: true})
+	s := play(t, p, setting{more: "limits: {concurrency: 2}\n", strict: true})
 	var denied, allowed atomic.Int64
 	before := s.upstream.touched.Load()
 	var together sync.WaitGroup

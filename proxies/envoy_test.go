@@ -3,6 +3,8 @@ package proxies
 import (
 	"strings"
 	"testing"
+
+	"postern/sidecar/failmode"
 )
 
 // The endpoints in Envoy's configurations.
@@ -24,7 +26,7 @@ func endpoint(address string) string {
 
 // envoy is a configuration of testdata/proxies with texts replaced.
 func envoy(name string, replace ...string) proxy {
-	p := proxy{name: name, program: "envoy", http2: true, normalises: true, refusesUnderscores: true, unreachable: []int{403}}
+	p := proxy{name: name, program: "envoy", http2: true, normalises: true, refusesUnderscores: true, inTable: failmode.Envoy}
 	p.start = func(t testing.TB, at addresses) string {
 		address, _ := startEnvoy(t, name, at, replace...)
 		return address

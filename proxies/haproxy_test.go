@@ -16,10 +16,10 @@ import (
 // haproxy is the configuration of the docs, with texts of its script replaced.
 func haproxy(script ...string) proxy {
 	return proxy{
-		name:        "HAProxy",
-		program:     "haproxy",
-		http2:       true,
-		unreachable: documented(failmode.HAProxy),
+		name:    "HAProxy",
+		program: "haproxy",
+		http2:   true,
+		inTable: failmode.HAProxy,
 		start: func(t testing.TB, at addresses) string {
 			binary, address, dir := program(t, "haproxy"), freeAddress(t), t.TempDir()
 			change := script
@@ -83,7 +83,7 @@ func TestHAProxy_brokenScript(t *testing.T) {
 				_, err := s.try(s.client, "GET", "/", nil)
 				return err == nil
 			})
-			s.refuses(name)
+			s.refuses("stopped") // as if there were none
 		})
 	}
 }

@@ -36,8 +36,8 @@ type proxy struct {
 	// passesEmpty is whether it hands on identity headers without a value, which an upstream
 	// must take for absent.
 	passesEmpty bool
-	// unreachable are the statuses it answers with where Postern is not there or too slow.
-	unreachable []int
+	// inTable is its name in the table of failure modes.
+	inTable string
 }
 
 // dropEmpty takes the identity headers without a value from an answer, where the proxy

@@ -75,7 +75,8 @@ type setting struct {
 	more    string // lines for its configuration
 	unix    bool   // HTTP and gRPC on Unix sockets
 	process bool   // a process of its own, which signals reach
-	hasty   bool   // the deadline for policies is the usual one, not out of reach
+	strict  bool   // the deadline for policies is the usual one, not out of reach
+	hasty   bool   // the proxy's own time-outs are the usual ones, not out of reach
 }
 
 // configure writes a Postern's configuration.
@@ -92,7 +93,7 @@ func configure(t testing.TB, o setting) (path string) {
 		http, grpc = "unix://"+sockets+"/http.sock", "unix://"+sockets+"/grpc.sock"
 	}
 	deadline := "policy: {deadline: 10s}"
-	if o.hasty {
+	if o.strict {
 		deadline = ""
 	}
 	if o.bundle == "" {

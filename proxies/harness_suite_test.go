@@ -67,7 +67,7 @@ func suite(t *testing.T, p proxy) {
 		}{
 			{"identity", suiteIdentity}, {"spoofed", suiteSpoofed}, {"denied", suiteDenied}, {"sign-in", suiteSignIn},
 			{"cookie", suiteCookie}, {"methods", suiteMethods}, {"bodies", suiteBodies}, {"keep-alive", suiteKeepAlive},
-			{"paths", suitePaths},
+			{"paths", suitePaths}, {"upgrade", suiteUpgrade},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				in := *s
@@ -78,6 +78,7 @@ func suite(t *testing.T, p proxy) {
 	})
 	t.Run("stopped", func(t *testing.T) { suiteStopped(t, p) })
 	t.Run("slow", func(t *testing.T) { suiteSlow(t, p) })
+	t.Run("in time", func(t *testing.T) { suiteInTime(t, p) })
 	t.Run("frozen", func(t *testing.T) { suiteFrozen(t, p) })
 	t.Run("reload", func(t *testing.T) { suiteReload(t, p) })
 }
@@ -146,6 +147,11 @@ func suiteSpoofed(t *testing.T, s *scene) {
 				if a.identity() != want {
 					t.Errorf("%q: the upstream is told %q, want %q", headers, a.identity(), want)
 				}
+				for _, named := range a.echo.Header["Connection"] {
+					if strings.Contains(strings.ToLower(named), "x-postern") {
+						t.Errorf("%q: the upstream was sent Connection: %s, and may hand on none of it", headers, named)
+					}
+				}
 				for name := range a.echo.Header {
 					flat := strings.NewReplacer("_", "-", ".", "-").Replace(name)
 					if strings.HasPrefix(strings.ToLower(flat), "x-postern-") && !slices.Contains(identityHeaders, name) {
@@ -154,6 +160,26 @@ func suiteSpoofed(t *testing.T, s *scene) {
 				}
 			})
 		}
+	}
+}
+
+// suiteUpgrade: an upgrade to HTTP/2 never reaches the upstream, which could make a tunnel of
+// the connection that nobody is asked about. One to WebSocket is the upstream's affair.
+func suiteUpgrade(t *testing.T, s *scene) {
+	for _, headers := range []string{
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n",
+		"Connection: upgrade\r\nUpgrade: websocket, H2C\r\n", "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
+	} {
+		s.oneRaw("GET /public/x HTTP/1.1\r\n"+headers, func(a answer) {
+			if a.Code == 101 {
+				t.Errorf("%q: there is a tunnel", headers)
+			}
+			for _, to := range a.echo.Header["Upgrade"] {
+				if strings.Contains(strings.ToLower(to), "h2c") {
+					t.Errorf("%q: the upstream was sent Upgrade: %s", headers, to)
+				}
+			}
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ func nginx(change ...string) proxy {
 		program:      "nginx",
 		plainDenials: true,
 		normalises:   false,
-		unreachable:  documented(failmode.Nginx),
+		inTable:      failmode.Nginx,
 		start: func(t testing.TB, at addresses) string {
 			binary, address, dir := program(t, "nginx"), freeAddress(t), t.TempDir()
 			replace := append([]string{

@@ -82,7 +82,7 @@ func traefik(t testing.TB, change ...func(*forwardAuth)) proxy {
 		http2:       true,
 		normalises:  true, // Go's servers percent-encode what is not ASCII
 		passesEmpty: true,
-		unreachable: documented(failmode.Traefik),
+		inTable:     failmode.Traefik,
 		start: func(t testing.TB, at addresses) string {
 			address, patience := freeAddress(t), 30*time.Second
 			if at.hasty {
