@@ -61,14 +61,14 @@ func routesExplain(ctx context.Context, in io.Reader, out io.Writer, method, tar
 	if err != nil {
 		return err
 	}
-	r := request.Proxied{Door: request.ForwardAuth, Method: method}
+	r := request.Proxied{Door: decision.DoorForwardAuth, Method: method}
 	if o.host != "" {
 		if r.Host, err = request.NormalHost(o.host); err != nil {
 			return fmt.Errorf("--host: %w", err)
 		}
 	}
 	w := &errWriter{w: out}
-	if r.Target, err = request.ParseForwarded(target); err != nil {
+	if r.Target, err = request.ParseTarget(target); err != nil {
 		w.printf("denied: %s: %v\n", decision.PathAmbiguous, err)
 		return ended(w, false)
 	}

@@ -22,9 +22,9 @@ import (
 
 // A Record is one decision.
 type Record struct {
-	ID   string    `json:"decision_id"`
-	Time time.Time `json:"time"`
-	Door string    `json:"door"`
+	ID   string        `json:"decision_id"`
+	Time time.Time     `json:"time"`
+	Door decision.Door `json:"door"`
 	// Item is the place in a batch, from 0; nil outside of one.
 	Item *int `json:"item,omitzero"`
 	// Question is the normalised requirement, {"any": [...]}, or {"action": ...}.

@@ -142,11 +142,11 @@ func (c *compiled) routeDecider(ctx context.Context) (decider, error) {
 	return c.prepared(ctx, path, own, lenient, edited)
 }
 
-func (c *compiled) prepared(ctx context.Context, path, own string, errors bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
+func (c *compiled) prepared(ctx context.Context, path, own string, strictly bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
 	if err := reserved(path, own); err != nil {
 		return decider{}, err
 	}
-	asked, err := c.entrypoint(ctx, path, errors)
+	asked, err := c.entrypoint(ctx, path, strictly)
 	by := decider{decision: asked, read: read}
 	if err != nil || path == own || !c.extended() {
 		return by, err
@@ -158,7 +158,7 @@ func (c *compiled) prepared(ctx context.Context, path, own string, errors bool, 
 
 // entrypoint prepares the rule at a slash path below data. It must be a rule, and no
 // function; a package would answer with everything in it.
-func (c *compiled) entrypoint(ctx context.Context, path string, errors bool) (rego.PreparedEvalQuery, error) {
+func (c *compiled) entrypoint(ctx context.Context, path string, strictly bool) (rego.PreparedEvalQuery, error) {
 	var none rego.PreparedEvalQuery
 	if err := bundle.CheckEntrypoint(path); err != nil {
 		return none, fmt.Errorf("entrypoint: %w", err)
@@ -181,7 +181,7 @@ func (c *compiled) entrypoint(ctx context.Context, path string, errors bool) (re
 		rego.Compiler(c.compiler),
 		rego.Store(c.store),
 		rego.Transaction(c.txn),
-		rego.StrictBuiltinErrors(errors),
+		rego.StrictBuiltinErrors(strictly),
 		rego.GenerateJSON(plainJSON),
 	).PrepareForEval(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // identified is who an upstream is told the session of claims is, nobody for none.
-func identified(t testing.TB, p *policy.Policy, claims string) policy.Identity {
+func identified(t testing.TB, p *policy.Policy, claims string) decision.Identity {
 	t.Helper()
 	in := policy.Input{Now: now, Credential: decision.TokenExpired}
 	if claims != "" {
@@ -95,7 +95,7 @@ func TestIdentity_revoked(t *testing.T) {
 		t.Fatalf("Identity = %+v, %v", i, err)
 	}
 	in.Now = now.Add(-1)
-	if i, d, err := p.Identity(t.Context(), in); err != nil || !d.Allow || !reflect.DeepEqual(i, policy.Identity{}) {
+	if i, d, err := p.Identity(t.Context(), in); err != nil || !d.Allow || !reflect.DeepEqual(i, decision.Identity{}) {
 		t.Errorf("Identity of a revoked session = %+v, %v", i, err)
 	}
 }

@@ -112,7 +112,7 @@ func (p *Policy) requestTerm(r request.Proxied, query url.Values, content reques
 		headers.Insert(ast.StringTerm(name), ast.StringTerm(value))
 	}
 	object := ast.NewObject(
-		member("door", ast.StringTerm(r.Door)),
+		member("door", ast.StringTerm(string(r.Door))),
 		member("method", ast.StringTerm(r.Method)),
 		member("scheme", stated(r.Scheme)),
 		member("host", stated(r.Host)),

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"postern/sidecar/decision"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -20,7 +22,7 @@ const (
 // does not overwrite, so one of them may be the client's. The error is an [AmbiguousPath]
 // where the path is at fault.
 func FromAuthRequest(h *fasthttp.RequestHeader) (Proxied, error) {
-	p := Proxied{Door: AuthRequest}
+	p := Proxied{Door: decision.DoorAuthRequest}
 	var err error
 	if p.fields, err = fieldsOf(h); err != nil {
 		return p, err

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"postern/sidecar/decision"
 )
 
 // partialBody is Envoy's word on whether a body was cut (with_request_body). It drops a
@@ -43,13 +45,13 @@ func (p Proxied) bodiless() bool {
 		return true
 	}
 	length, stated := p.value("content-length")
-	if _, chunked := p.value("transfer-encoding"); chunked && p.Door != ExtAuthzHTTP || strings.Trim(length, "0") != "" {
+	if _, chunked := p.value("transfer-encoding"); chunked && p.Door != decision.DoorExtAuthzHTTP || strings.Trim(length, "0") != "" {
 		return false
 	}
 	switch p.Method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "DELETE":
 		return true
 	default:
-		return stated && p.Door == ExtAuthzGRPC
+		return stated && p.Door == decision.DoorExtAuthzGRPC
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"postern/sidecar/decision"
+
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
@@ -17,7 +19,7 @@ import (
 // where it sends headers as they are (encode_raw_headers), by :path, which then differs.
 func FromCheckRequest(r *authv3.CheckRequest) (Proxied, error) {
 	h := r.GetAttributes().GetRequest().GetHttp()
-	p := Proxied{Door: ExtAuthzGRPC, Envoy: r.GetAttributes(), fields: envoyFields(h)}
+	p := Proxied{Door: decision.DoorExtAuthzGRPC, Envoy: r.GetAttributes(), fields: envoyFields(h)}
 	var err error
 	if p.Body, err = envoyBody(h, p.fields); err != nil {
 		return p, err

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"postern/sidecar/decision"
 	"postern/sidecar/request"
 )
 
@@ -29,7 +30,7 @@ func TestProxied_EnvoyDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := request.Proxied{Door: request.ForwardAuth, Method: "PUT", Scheme: "https", Host: "app.example", Authority: "App.Example:443", Target: target}
+	p := request.Proxied{Door: decision.DoorForwardAuth, Method: "PUT", Scheme: "https", Host: "app.example", Authority: "App.Example:443", Target: target}
 	for _, field := range []string{
 		"Authorization: Bearer x", "X-A: 1", "x-a: 2", "Cookie: a=1", "Cookie: b=2", "X-Bad: \xff",
 		"Host: postern.internal", "Connection: close", "Content-Length: 0", "Transfer-Encoding: chunked",
@@ -124,7 +125,7 @@ func TestProxied_Content(t *testing.T) {
 // TestProxied_Content_absent: no body is nothing to read, and one that should be there and is
 // not is not read.
 func TestProxied_Content_absent(t *testing.T) {
-	door, method := request.ExtAuthzGRPC, "GET"
+	door, method := decision.DoorExtAuthzGRPC, "GET"
 	f := func(body *request.Body, header string, unread, truncated bool) {
 		t.Helper()
 		p := request.Proxied{Door: door, Method: method, Body: body}.WithField("Content-Type", "application/json")
@@ -150,14 +151,14 @@ func TestProxied_Content_absent(t *testing.T) {
 	f(nil, "Content-Length: 0", false, false)
 	f(nil, "X-Envoy-Auth-Partial-Body: false", false, false)
 	f(nil, "X-Envoy-Auth-Partial-Body: true", true, false)
-	for _, door = range []string{request.ForwardAuth, request.AuthRequest, request.ExtAuthzHTTP} {
+	for _, door = range []decision.Door{decision.DoorForwardAuth, decision.DoorAuthRequest, decision.DoorExtAuthzHTTP} {
 		method = "POST"
 		f(nil, "Content-Length: 0", true, false)
 		f(nil, "Content-Length: 1", true, false)
 		method = "DELETE"
 		f(nil, "Content-Length: 0", false, false)
 		f(nil, "Content-Length: 1", true, false)
-		f(nil, "Transfer-Encoding: chunked", door != request.ExtAuthzHTTP, false)
+		f(nil, "Transfer-Encoding: chunked", door != decision.DoorExtAuthzHTTP, false)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"postern/sidecar/decision"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -16,7 +18,7 @@ const ExtAuthzPrefix = "/ext_authz"
 // header can say otherwise. The error is an [AmbiguousPath] where the path is at fault.
 func FromExtAuthz(r *fasthttp.Request) (Proxied, error) {
 	h := &r.Header
-	p := Proxied{Door: ExtAuthzHTTP}
+	p := Proxied{Door: decision.DoorExtAuthzHTTP}
 	var err error
 	if p.fields, err = fieldsOf(h); err != nil {
 		return p, err

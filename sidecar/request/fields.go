@@ -71,7 +71,7 @@ func fieldsOf(h *fasthttp.RequestHeader) ([]field, error) {
 	for line := range bytes.Lines(raw) {
 		name, value, ok := bytes.Cut(line, []byte{':'})
 		if blank := len(bytes.TrimRight(line, "\r\n")) == 0; !ok && !blank || line[0] == ' ' || line[0] == '\t' {
-			return nil, errors.New("a header is folded into several lines")
+			return nil, errors.New("a header line has no colon, or goes on in the next")
 		} else if !blank {
 			fields = append(fields, field{name, bytes.Trim(value, " \t\r\n")})
 		}

@@ -1,6 +1,10 @@
 package request
 
-import "github.com/valyala/fasthttp"
+import (
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
+)
 
 // The headers that the forward-auth door reads, and no others: a client's header of
 // another proxy's must not choose what is judged.
@@ -16,7 +20,7 @@ const (
 // and X-Forwarded-Proto, which may. The error is an [AmbiguousPath] where the path is at
 // fault.
 func FromForwardAuth(h *fasthttp.RequestHeader) (Proxied, error) {
-	p := Proxied{Door: ForwardAuth}
+	p := Proxied{Door: decision.DoorForwardAuth}
 	var err error
 	if p.fields, err = fieldsOf(h); err != nil {
 		return p, err

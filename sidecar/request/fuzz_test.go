@@ -65,22 +65,22 @@ func FuzzParseTarget(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		got, err := ParseForwarded(raw)
+		got, err := ParseTarget(raw)
 		if err != nil {
 			return
 		}
 		for name, path := range served {
 			if path := path(raw); path != got.Path {
-				t.Errorf("ParseForwarded(%q) = %q; %s serves %q", raw, got.Path, name, path)
+				t.Errorf("ParseTarget(%q) = %q; %s serves %q", raw, got.Path, name, path)
 			}
 		}
 		plain := (&url.URL{Path: got.Path}).EscapedPath()
 		if len(plain) > maxTarget {
 			return
 		}
-		again, err := ParseForwarded(plain)
+		again, err := ParseTarget(plain)
 		if err != nil || again.Path != got.Path {
-			t.Errorf("ParseForwarded(%q) = %q; encoded again %q, %v", raw, got.Path, again.Path, err)
+			t.Errorf("ParseTarget(%q) = %q; encoded again %q, %v", raw, got.Path, again.Path, err)
 		}
 		if err := CheckPath(got.Path); err != nil {
 			t.Errorf("CheckPath(%q) = %v", got.Path, err)
@@ -111,7 +111,7 @@ func sound(t *testing.T, p Proxied, err error) {
 	if !IsMethod(p.Method) {
 		t.Errorf("method %q", p.Method)
 	}
-	if again, err := ParseForwarded(p.Target.Raw); err != nil || again != p.Target {
+	if again, err := ParseTarget(p.Target.Raw); err != nil || again != p.Target {
 		t.Errorf("target %+v; read again %+v, %v", p.Target, again, err)
 	}
 	if p.Authority != "" {

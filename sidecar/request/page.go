@@ -8,22 +8,22 @@ import (
 // one: a navigation, or Next.js's fetch of a page's data. A server action is none.
 func (p Proxied) Page() bool {
 	var page, rsc, action bool
-	for field, content := range p.Fields {
-		value := strings.ToLower(string(content))
-		switch strings.ToLower(string(field)) {
-		case "sec-fetch-dest":
-			page = page || value == "document" || value == "iframe"
-		case "accept":
-			page = page || strings.Contains(value, "text/html")
-			action = action || strings.Contains(value, "text/x-component")
-		case "x-nextjs-data":
-			page = page || value != ""
-		case "next-url":
-			rsc = rsc || value != ""
-		case "next-action":
-			action = action || value != ""
-		case "content-type":
-			action = action || strings.Contains(value, "multipart/form-data")
+	for _, f := range p.fields {
+		holds := func(text string) bool { return strings.Contains(strings.ToLower(string(f.value)), text) }
+		switch {
+		case f.is("sec-fetch-dest"):
+			page = page || same(f.value, "document") || same(f.value, "iframe")
+		case f.is("accept"):
+			page = page || holds("text/html")
+			action = action || holds("text/x-component")
+		case f.is("x-nextjs-data"):
+			page = page || len(f.value) > 0
+		case f.is("next-url"):
+			rsc = rsc || len(f.value) > 0
+		case f.is("next-action"):
+			action = action || len(f.value) > 0
+		case f.is("content-type"):
+			action = action || holds("multipart/form-data")
 		}
 	}
 	return page || rsc && !action

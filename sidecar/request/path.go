@@ -59,6 +59,10 @@ func ParseTarget(raw string) (Target, error) {
 	if !strings.HasPrefix(encoded, "/") {
 		return Target{}, errors.New("the target is no path: it does not begin with a slash")
 	}
+	// Where proxies joined two and the first has a query, the comma stands in that.
+	if strings.Contains(t.Query, ",/") {
+		return Target{}, errors.New("the target seems to be several, joined by a comma")
+	}
 	var err error
 	if t.Path, err = decodePath(encoded); err == nil {
 		err = CheckPath(t.Path)

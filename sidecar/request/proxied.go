@@ -1,23 +1,13 @@
 package request
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-)
 
-// The doors of proxies, by what a [Proxied] says of them.
-const (
-	// ForwardAuth is for Traefik, Caddy and HAProxy.
-	ForwardAuth = "forward_auth"
-	// AuthRequest is for nginx.
-	AuthRequest = "auth_request"
-	// ExtAuthzHTTP and ExtAuthzGRPC are for Envoy.
-	ExtAuthzHTTP = "ext_authz_http"
-	ExtAuthzGRPC = "ext_authz_grpc"
+	"postern/sidecar/decision"
 )
 
 // A Proxied is a request that a proxy has before it and asks about. Its strings are its own;
@@ -25,7 +15,7 @@ const (
 // door has answered.
 type Proxied struct {
 	// Door is the protocol by which the proxy asks.
-	Door string
+	Door decision.Door
 	// Method is as the request has it: methods are compared in their case.
 	Method string
 	// Scheme is http, https, ws, wss, or empty where the proxy does not say.
@@ -75,7 +65,7 @@ func (p *Proxied) described(from source) error {
 		}
 		p.Authority = from.host.value
 	}
-	if p.Target, err = ParseForwarded(from.target.value); err != nil {
+	if p.Target, err = ParseTarget(from.target.value); err != nil {
 		return AmbiguousPath{fmt.Errorf("%s: %w", from.target.name, err)}
 	}
 	return nil
@@ -86,16 +76,6 @@ type source struct{ method, scheme, host, target said }
 
 // A said is a value, and what it was read from.
 type said struct{ name, value string }
-
-// ParseForwarded is [ParseTarget] for a target in a header. Where proxies joined two values
-// and the first has a query, the comma between them stands in that.
-func ParseForwarded(uri string) (Target, error) {
-	t, err := ParseTarget(uri)
-	if err == nil && strings.Contains(t.Query, ",/") {
-		return Target{}, errors.New("the target seems to be several, joined by a comma")
-	}
-	return t, err
-}
 
 // IsMethod reports whether s is a method as they are defined: upper-case letters, which
 // methods are compared in (RFC 9110 section 9.1), and hyphens. CONNECT asks for a tunnel

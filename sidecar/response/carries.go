@@ -20,18 +20,10 @@ const (
 	maxEditsBody  = 64 << 10
 )
 
-// The doors of proxies, as package request names them.
-const (
-	forwardAuth  = "forward_auth"
-	authRequest  = "auth_request"
-	extAuthzHTTP = "ext_authz_http"
-	extAuthzGRPC = "ext_authz_grpc"
-)
-
 // Carries is an error where a door cannot do all that a policy asks for, or must not: a
 // request that went on without one of its edits would not be the one that was allowed. Of
 // a denial only what reaches the client counts.
-func (p Proxy) Carries(door string, allow bool, e decision.Edits) error {
+func (p Proxy) Carries(door decision.Door, allow bool, e decision.Edits) error {
 	headers := e.Headers
 	if allow {
 		if err := p.rewrites(door, e); err != nil {
@@ -50,7 +42,7 @@ func (p Proxy) Carries(door string, allow bool, e decision.Edits) error {
 	if len(e.Body) > maxEditsBody || !utf8.ValidString(e.Body) {
 		return errors.New("the policy's body is too long or no UTF-8")
 	}
-	if door == extAuthzGRPC {
+	if door == decision.DoorExtAuthzGRPC {
 		if _, err := structpb.NewStruct(e.Metadata); err != nil {
 			return fmt.Errorf("the policy's dynamic_metadata: %w", err)
 		}
@@ -59,11 +51,11 @@ func (p Proxy) Carries(door string, allow bool, e decision.Edits) error {
 }
 
 // rewrites checks what a policy asks for on the way to the upstream.
-func (p Proxy) rewrites(door string, e decision.Edits) error {
-	if len(e.RemoveHeaders) > 0 && (door == forwardAuth || door == authRequest) {
+func (p Proxy) rewrites(door decision.Door, e decision.Edits) error {
+	if len(e.RemoveHeaders) > 0 && door != decision.DoorExtAuthzHTTP && door != decision.DoorExtAuthzGRPC {
 		return fmt.Errorf("the policy removes headers, and no answer at the door %s can", door)
 	}
-	if len(e.SetQuery)+len(e.RemoveQuery) > 0 && door != extAuthzGRPC {
+	if len(e.SetQuery)+len(e.RemoveQuery) > 0 && door != decision.DoorExtAuthzGRPC {
 		return fmt.Errorf("the policy changes the query, and no answer at the door %s can", door)
 	}
 	if len(e.RemoveHeaders)+len(e.SetQuery)+len(e.RemoveQuery) > maxEdits {
@@ -87,7 +79,7 @@ func (p Proxy) rewrites(door string, e decision.Edits) error {
 	if err := p.impostors(slices.Concat(e.RemoveHeaders, names(e.Headers), names(e.ResponseHeaders))); err != nil {
 		return err
 	}
-	if door == extAuthzGRPC {
+	if door == decision.DoorExtAuthzGRPC {
 		return nil
 	}
 	for _, name := range names(e.ResponseHeaders) {

@@ -10,14 +10,14 @@ import (
 )
 
 func TestProxy_Carries(t *testing.T) {
-	doors := []string{forwardAuth, authRequest, extAuthzHTTP, extAuthzGRPC}
+	doors := []string{string(decision.DoorForwardAuth), string(decision.DoorAuthRequest), string(decision.DoorExtAuthzHTTP), string(decision.DoorExtAuthzGRPC)}
 	// f names the doors that carry it where the decision allows; denied, where it denies.
 	f := func(name string, e decision.Edits, allowed, denied string) {
 		t.Helper()
 		for allow, want := range map[bool]string{true: allowed, false: denied} {
 			var got []string
 			for _, door := range doors {
-				if usual.Carries(door, allow, e) == nil {
+				if usual.Carries(decision.Door(door), allow, e) == nil {
 					got = append(got, door)
 				}
 			}

@@ -68,14 +68,14 @@ func TestProxy_Check(t *testing.T) {
 			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
 	}
-	allow := func(i Identity, e decision.Edits) ProxyAnswer {
+	allow := func(i decision.Identity, e decision.Edits) ProxyAnswer {
 		return ProxyAnswer{Decision: decision.Allowed(), Identity: i, Edits: e, Deny: Deny{Status: 404}, SignIn: "x"}
 	}
 	f("an allow", allow(ada, decision.Edits{}),
 		"0|x-postern-user=user_1|x-postern-session=sess_1|x-postern-role=org:admin|x-postern-permissions=org:a:read,b%2Cc|-x-postern-org")
-	f("of nobody", allow(Identity{}, decision.Edits{}), "0|-x-postern-user|-x-postern-session|-x-postern-org|-x-postern-role|-x-postern-permissions")
+	f("of nobody", allow(decision.Identity{}, decision.Edits{}), "0|-x-postern-user|-x-postern-session|-x-postern-org|-x-postern-role|-x-postern-permissions")
 	none := "|-x-postern-user|-x-postern-session|-x-postern-org|-x-postern-role|-x-postern-permissions"
-	f("with edits", allow(Identity{}, decision.Edits{
+	f("with edits", allow(decision.Identity{}, decision.Edits{
 		Headers:         []decision.Pair{{Name: "X-A", Value: "1"}, {Name: "x-a", Value: "2"}, {Name: "x-b"}, {Name: "x-c", Value: "3"}, {Name: "x-c"}},
 		ResponseHeaders: []decision.Pair{{Name: "set-cookie", Value: "a=b"}, {Name: "set-cookie", Value: "c=d"}},
 		RemoveHeaders:   []string{"x-d"},

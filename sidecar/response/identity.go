@@ -23,21 +23,13 @@ func (h IdentityHeaders) Names() []string {
 	return names
 }
 
-// An Identity is who the upstream is told the session is: what the token says of the user,
-// the session and the organization, and the role and permissions that count under the
-// model. The zero value is nobody.
-type Identity struct {
-	User, Session, Org, Role string
-	Permissions              []string
-}
-
 // longestIdentity bounds the identity headers, in bytes of names and values. Proxies refuse
 // answers that are longer still.
 const longestIdentity = 16 << 10
 
 // Fit is an error where an identity is too long for headers. It is never cut: what is left
 // of it would be somebody else's.
-func (h IdentityHeaders) Fit(i Identity) error {
+func (h IdentityHeaders) Fit(i decision.Identity) error {
 	n := 0
 	for _, pair := range h.pairs(i) {
 		n += len(pair.Name) + len(pair.Value)
@@ -49,7 +41,7 @@ func (h IdentityHeaders) Fit(i Identity) error {
 }
 
 // pairs are all the headers, an empty value for what the session lacks.
-func (h IdentityHeaders) pairs(i Identity) []decision.Pair {
+func (h IdentityHeaders) pairs(i decision.Identity) []decision.Pair {
 	var all []decision.Pair
 	for _, p := range []decision.Pair{
 		{Name: h.User, Value: encode(i.User)},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"postern/sidecar/decision"
 )
 
 // identityNames are the usual names.
@@ -22,18 +24,18 @@ func TestIdentityHeaders_Names(t *testing.T) {
 }
 
 func TestIdentityHeaders_Fit(t *testing.T) {
-	f := func(i Identity, fits bool) {
+	f := func(i decision.Identity, fits bool) {
 		t.Helper()
 		if err := identityNames.Fit(i); (err == nil) != fits {
 			t.Errorf("Fit of %d bytes = %v, want nil: %v", len(i.User)+len(strings.Join(i.Permissions, "")), err, fits)
 		}
 	}
-	f(Identity{}, true)
-	f(Identity{User: strings.Repeat("a", 16<<10-79)}, true)
-	f(Identity{User: strings.Repeat("a", 16<<10-78)}, false)
-	f(Identity{User: strings.Repeat("\n", 6<<10)}, false) // three bytes each
-	f(Identity{Permissions: slices.Repeat([]string{"org:reports:read"}, 1000)}, false)
-	if err := (IdentityHeaders{Org: "x-org"}).Fit(Identity{User: strings.Repeat("a", 1<<20)}); err != nil {
+	f(decision.Identity{}, true)
+	f(decision.Identity{User: strings.Repeat("a", 16<<10-79)}, true)
+	f(decision.Identity{User: strings.Repeat("a", 16<<10-78)}, false)
+	f(decision.Identity{User: strings.Repeat("\n", 6<<10)}, false) // three bytes each
+	f(decision.Identity{Permissions: slices.Repeat([]string{"org:reports:read"}, 1000)}, false)
+	if err := (IdentityHeaders{Org: "x-org"}).Fit(decision.Identity{User: strings.Repeat("a", 1<<20)}); err != nil {
 		t.Errorf("Fit of what is not sent = %v", err)
 	}
 }

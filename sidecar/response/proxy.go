@@ -28,7 +28,7 @@ type ProxyAnswer struct {
 	Edits decision.Edits
 	// Identity is who the session is, where the decision allows. It must be one that
 	// [IdentityHeaders.Fit].
-	Identity Identity
+	Identity decision.Identity
 	// SignIn is where a request without a session is sent, empty for nowhere: see [SignIn].
 	SignIn string
 }

@@ -14,7 +14,7 @@ import (
 // usual answers with the usual names.
 var usual = Proxy{Identity: identityNames, Unavailable: 403}
 
-var ada = Identity{User: "user_1", Session: "sess_1", Role: "org:admin", Permissions: []string{"org:a:read", "b,c"}}
+var ada = decision.Identity{User: "user_1", Session: "sess_1", Role: "org:admin", Permissions: []string{"org:a:read", "b,c"}}
 
 // sent is an answer over HTTP as it goes over the wire: the status, the headers in their
 // order but for the date, and the body.

@@ -4,12 +4,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The paths of two doors of proxies. Envoy's is request.ExtAuthzPrefix.
-const (
-	forwardAuthPath = "/forward-auth"
-	authRequestPath = "/auth-request"
-)
-
 // bodiless are the doors that read no body.
 var bodiless = map[string]bool{forwardAuthPath: true, authRequestPath: true}
 

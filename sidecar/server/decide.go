@@ -25,10 +25,10 @@ const batchDeadlines = 10
 func (s *Server) check(ctx *fasthttp.RequestCtx) {
 	q, err := request.ParseCheck(ctx.PostBody())
 	if err != nil {
-		s.malformed(ctx, "check", err)
+		s.malformed(ctx, decision.DoorCheck, err)
 		return
 	}
-	a := s.begin(ctx, "check")
+	a := s.begin(ctx, decision.DoorCheck)
 	d := s.decide(context.Background(), a, q)
 	s.record(a, nil, questionJSON(q), d)
 	response.Decision(ctx, a.id, d)
@@ -38,10 +38,10 @@ func (s *Server) check(ctx *fasthttp.RequestCtx) {
 func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 	questions, err := request.ParseChecks(ctx.PostBody(), s.config.Limits.Batch)
 	if err != nil {
-		s.malformed(ctx, "checks", err)
+		s.malformed(ctx, decision.DoorChecks, err)
 		return
 	}
-	a := s.begin(ctx, "checks")
+	a := s.begin(ctx, decision.DoorChecks)
 	within, cancel := context.WithTimeout(context.Background(), batchDeadlines*s.config.Policy.Deadline)
 	defer cancel()
 	results := make([]decision.Decision, len(questions))
@@ -55,7 +55,7 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 
 // session answers GET /v1/session.
 func (s *Server) session(ctx *fasthttp.RequestCtx) {
-	a := s.begin(ctx, "session")
+	a := s.begin(ctx, decision.DoorSession)
 	if a.snapshot == nil {
 		s.noSession(ctx, a, decision.Because(decision.NotReady, ""))
 		return
@@ -92,7 +92,7 @@ func (s *Server) noSession(ctx *fasthttp.RequestCtx, a asking, d decision.Decisi
 // An asking is one request that is being answered: who asks, on which snapshot.
 type asking struct {
 	id       string
-	door     string
+	door     decision.Door
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
 	input    policy.Input
@@ -103,11 +103,11 @@ type asking struct {
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
-func (s *Server) begin(ctx *fasthttp.RequestCtx, door string) asking {
+func (s *Server) begin(ctx *fasthttp.RequestCtx, door decision.Door) asking {
 	return s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
 }
 
-func (s *Server) beginWith(door string, credential request.Credential) asking {
+func (s *Server) beginWith(door decision.Door, credential request.Credential) asking {
 	return asking{
 		id:       newID(),
 		door:     door,
@@ -177,7 +177,7 @@ func questionJSON(q request.Question) jsontext.Value {
 }
 
 // malformed answers a body that is no question.
-func (s *Server) malformed(ctx *fasthttp.RequestCtx, door string, err error) {
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err error) {
 	s.metrics.decided(door, decision.Because(decision.RequestMalformed, ""))
 	response.Refusal(ctx, fasthttp.StatusBadRequest, err.Error())
 }
@@ -189,7 +189,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 }
 
 // unseen records a denial of a request that was not looked at, and returns its id.
-func (s *Server) unseen(door string, denied decision.Decision) string {
+func (s *Server) unseen(door decision.Door, denied decision.Decision) string {
 	a := asking{id: newID(), door: door, began: time.Now(), snapshot: s.current.Load()}
 	s.record(a, nil, nil, denied)
 	return a.id

@@ -52,7 +52,7 @@ func (s *Server) call(stream grpc.ServerStream) error {
 func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer *authv3.CheckResponse) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("handler panicked", "door", request.ExtAuthzGRPC, "panic", p, "stack", string(debug.Stack()))
+			s.log.Error("handler panicked", "door", decision.DoorExtAuthzGRPC, "panic", p, "stack", string(debug.Stack()))
 			answer = s.refused(decision.PolicyError, "")
 		}
 	}()
@@ -120,7 +120,7 @@ func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFun
 // refused is the denial of a call that was not put to policy.
 func (s *Server) refused(code decision.Code, message string) *authv3.CheckResponse {
 	denied := decision.Because(code, message)
-	return s.answers.Check(response.ProxyAnswer{ID: s.unseen(request.ExtAuthzGRPC, denied), Decision: denied})
+	return s.answers.Check(response.ProxyAnswer{ID: s.unseen(decision.DoorExtAuthzGRPC, denied), Decision: denied})
 }
 
 // send sends the answer. It is encoded beforehand, since an error of SendMsg ends the
@@ -128,7 +128,7 @@ func (s *Server) refused(code decision.Code, message string) *authv3.CheckRespon
 func (s *Server) send(stream grpc.ServerStream, answer *authv3.CheckResponse) error {
 	var m grpc.PreparedMsg
 	if err := m.Encode(stream, answer); err != nil {
-		s.log.Error("an answer that cannot be encoded is a denial", "door", request.ExtAuthzGRPC, "error", err)
+		s.log.Error("an answer that cannot be encoded is a denial", "door", decision.DoorExtAuthzGRPC, "error", err)
 		if err := m.Encode(stream, s.refused(decision.PolicyError, "")); err != nil {
 			return err
 		}

@@ -15,30 +15,36 @@ import (
 
 // A door answers one endpoint. It is called with a request that it may keep nothing of.
 type door struct {
-	name   string
+	name   decision.Door
 	method string // empty for any
 	serve  func(ctx *fasthttp.RequestCtx)
 	// refuse writes a denial for a request that was not looked at: overload, or a panic.
 	refuse func(ctx *fasthttp.RequestCtx, id string, d decision.Decision)
 }
 
+// The paths of two doors of proxies. Envoy's is request.ExtAuthzPrefix.
+const (
+	forwardAuthPath = "/forward-auth"
+	authRequestPath = "/auth-request"
+)
+
 // doors are the endpoints of the decision listener by path. Paths are compared as they
 // were sent: no decoding, no dot segments, no case folding.
 func (s *Server) doors() map[string]door {
 	open := map[string]door{}
 	if s.config.Doors.Check {
-		open["/v1/check"] = door{"check", fasthttp.MethodPost, s.check, response.Decision}
-		open["/v1/checks"] = door{"checks", fasthttp.MethodPost, s.checks, response.Decision}
-		open["/v1/session"] = door{"session", fasthttp.MethodGet, s.session, response.NoSession}
+		open["/v1/check"] = door{decision.DoorCheck, fasthttp.MethodPost, s.check, response.Decision}
+		open["/v1/checks"] = door{decision.DoorChecks, fasthttp.MethodPost, s.checks, response.Decision}
+		open["/v1/session"] = door{decision.DoorSession, fasthttp.MethodGet, s.session, response.NoSession}
 	}
 	if s.config.Doors.ForwardAuth {
-		open[forwardAuthPath] = s.proxyDoor(request.ForwardAuth, s.answers.ForwardAuth, headersOnly(request.FromForwardAuth))
+		open[forwardAuthPath] = s.proxyDoor(decision.DoorForwardAuth, s.answers.ForwardAuth, headersOnly(request.FromForwardAuth))
 	}
 	if s.config.Doors.AuthRequest {
-		open[authRequestPath] = s.proxyDoor(request.AuthRequest, s.answers.AuthRequest, headersOnly(request.FromAuthRequest))
+		open[authRequestPath] = s.proxyDoor(decision.DoorAuthRequest, s.answers.AuthRequest, headersOnly(request.FromAuthRequest))
 	}
 	if s.config.Doors.ExtAuthz {
-		open[request.ExtAuthzPrefix] = s.proxyDoor(request.ExtAuthzHTTP, s.answers.ExtAuthz, request.FromExtAuthz)
+		open[request.ExtAuthzPrefix] = s.proxyDoor(decision.DoorExtAuthzHTTP, s.answers.ExtAuthz, request.FromExtAuthz)
 	}
 	return open
 }

@@ -49,23 +49,23 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-func (m *metrics) decided(door string, d decision.Decision) {
+func (m *metrics) decided(door decision.Door, d decision.Decision) {
 	if d.Allow {
-		m.decisions.WithLabelValues(door, "allow").Inc()
+		m.decisions.WithLabelValues(string(door), "allow").Inc()
 		return
 	}
-	m.decisions.WithLabelValues(door, "deny").Inc()
+	m.decisions.WithLabelValues(string(door), "deny").Inc()
 	var last decision.Code
 	for _, r := range d.Reasons { // sorted by code
 		if r.Code != last {
-			m.reasons.WithLabelValues(door, string(r.Code)).Inc()
+			m.reasons.WithLabelValues(string(door), string(r.Code)).Inc()
 		}
 		last = r.Code
 	}
 }
 
-func (m *metrics) took(door string, d time.Duration) {
-	m.seconds.WithLabelValues(door).Observe(d.Seconds())
+func (m *metrics) took(door decision.Door, d time.Duration) {
+	m.seconds.WithLabelValues(string(door)).Observe(d.Seconds())
 }
 
 func (m *metrics) reloaded(err error) {

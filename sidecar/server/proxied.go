@@ -27,7 +27,7 @@ func proxyAnswers(c *config.Config) response.Proxy {
 
 // proxyDoor is a door of HTTP that proxies ask at: how it reads a request, and how it
 // answers.
-func (s *Server) proxyDoor(name string, answer func(*fasthttp.RequestCtx, response.ProxyAnswer), read func(*fasthttp.Request) (request.Proxied, error)) door {
+func (s *Server) proxyDoor(name decision.Door, answer func(*fasthttp.RequestCtx, response.ProxyAnswer), read func(*fasthttp.Request) (request.Proxied, error)) door {
 	return door{
 		name: name,
 		serve: func(ctx *fasthttp.RequestCtx) {
@@ -76,7 +76,7 @@ func (s *Server) fault(a asking, unreadable error) *decision.Decision {
 	case unreadable != nil:
 		return because(decision.RequestMalformed, unreadable.Error())
 	}
-	if err := a.proxied.CheckIdentity(s.answers.Identity.Names()); err != nil {
+	if err := a.proxied.CheckIdentity(s.identity); err != nil {
 		return because(decision.RequestMalformed, err.Error())
 	}
 	if err := a.proxied.CheckUpgrade(); err != nil {
@@ -120,7 +120,7 @@ func (s *Server) identify(ctx context.Context, a *asking, answer *response.Proxy
 		answer.Decision, answer.Edits = d, decision.Edits{}
 		return err
 	}
-	answer.Identity = response.Identity(identity)
+	answer.Identity = identity
 	if err := s.answers.Identity.Fit(answer.Identity); err != nil {
 		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, err.Error()), decision.Edits{}
 		return err

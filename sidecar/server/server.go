@@ -62,6 +62,7 @@ type Server struct {
 	issuers  map[string]*issuer
 	cookies  []string
 	answers  response.Proxy
+	identity []string // names of the headers that tell an upstream who it is
 	tokens   *token.Cache[verified]
 	audit    *audit.Log
 	metrics  *metrics
@@ -102,6 +103,7 @@ func New(o Options) (*Server, error) {
 		s.now = time.Now
 	}
 	s.reload.Store(&reload{})
+	s.identity = s.answers.Identity.Names()
 	var err error
 	if s.tokens, err = token.NewCache[verified](int(o.Config.Cache.Tokens)); err != nil {
 		return nil, err

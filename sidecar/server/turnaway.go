@@ -11,10 +11,10 @@ import (
 )
 
 // proxyDoors are the doors whose answers proxies relay, by their paths.
-var proxyDoors = map[string]string{
-	forwardAuthPath:        request.ForwardAuth,
-	authRequestPath:        request.AuthRequest,
-	request.ExtAuthzPrefix: request.ExtAuthzHTTP,
+var proxyDoors = map[string]decision.Door{
+	forwardAuthPath:        decision.DoorForwardAuth,
+	authRequestPath:        decision.DoorAuthRequest,
+	request.ExtAuthzPrefix: decision.DoorExtAuthzHTTP,
 }
 
 // turnAway refuses a request that no door has looked at, ends its connection, and says why
@@ -29,16 +29,17 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) 
 		s.metrics.decided("http", denied)
 		response.Refusal(ctx, status, message)
 		return
-	case door == request.AuthRequest:
+	case door == decision.DoorAuthRequest:
 		status = fasthttp.StatusForbidden // nginx knows 401 and 403
-	case door == request.ExtAuthzHTTP && status >= fasthttp.StatusInternalServerError:
+	case door == decision.DoorExtAuthzHTTP && status >= fasthttp.StatusInternalServerError:
 		status = fasthttp.StatusBadRequest
 	}
 	response.Bare(ctx, s.unseen(door, denied), status)
 }
 
 // meant is the target of a request. What cannot be parsed has none for fasthttp, and says
-// in its first bytes where it was meant to go.
+// in its first bytes where it was meant to go; where several came at once, the first does,
+// which changes no more than the words of a denial.
 func meant(ctx *fasthttp.RequestCtx) []byte {
 	target := ctx.Request.Header.RequestURI()
 	c, ok := ctx.Conn().(*conn)
@@ -48,30 +49,4 @@ func meant(ctx *fasthttp.RequestCtx) []byte {
 	_, target, _ = bytes.Cut(c.opening.text[:c.opening.length], []byte{' '})
 	target, _, _ = bytes.Cut(target, []byte{' '})
 	return target
-}
-
-// An opening is what came first on a connection since the last answer: enough of it for the
-// method and the prefix of a target.
-type opening struct {
-	text   [64]byte
-	length int
-	over   bool // an answer was begun
-}
-
-// Read notes the opening.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if o := &c.opening; n > 0 {
-		if o.over {
-			o.length, o.over = 0, false
-		}
-		o.length += copy(o.text[o.length:], p[:n])
-	}
-	return n, err
-}
-
-// Write ends the opening.
-func (c *conn) Write(p []byte) (int, error) {
-	c.opening.over = true
-	return c.Conn.Write(p)
 }

@@ -1,0 +1,19 @@
+package decision
+
+// A Door is a protocol by which decisions are asked for.
+type Door string
+
+// The doors of apps, and those of proxies.
+const (
+	DoorCheck   Door = "check"
+	DoorChecks  Door = "checks"
+	DoorSession Door = "session"
+
+	// DoorForwardAuth is for Traefik, Caddy and HAProxy.
+	DoorForwardAuth Door = "forward_auth"
+	// DoorAuthRequest is for nginx.
+	DoorAuthRequest Door = "auth_request"
+	// DoorExtAuthzHTTP and DoorExtAuthzGRPC are for Envoy.
+	DoorExtAuthzHTTP Door = "ext_authz_http"
+	DoorExtAuthzGRPC Door = "ext_authz_grpc"
+)
