@@ -10,49 +10,21 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/spf13/pflag"
-
-	"postern/sidecar/config"
 	"postern/sidecar/server"
-	"postern/sidecar/token/mint"
+	"postern/testdata/harness"
 )
 
-const issuer = "https://clerk.example.com"
+// What is shared with the tests of the server, by its short names.
+const issuer = harness.Issuer
 
-// signer is one key for all tests: making one takes a while.
-var signer = sync.OnceValue(func() *mint.Key {
-	key, err := mint.NewKey("ins_1")
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
+type lines = harness.Log
 
-// sign makes a session token; a nil value takes a claim away.
-func sign(t testing.TB, changes map[string]any) string {
-	t.Helper()
-	now := time.Now().Unix()
-	claims := map[string]any{
-		"iss": issuer, "sub": "user_1", "sid": "sess_1", "azp": "https://app.example.com",
-		"iat": now - 5, "nbf": now - 10, "exp": now + 3600, "v": 2, "fva": []int{3, -1}, "sts": "active",
-		"o":   map[string]any{"id": "org_acme", "slg": "acme", "rol": "admin", "per": "read,export", "fpm": "3"},
-		"fea": "o:reports", "pla": "o:pro",
-	}
-	for name, v := range changes {
-		if v == nil {
-			delete(claims, name)
-		} else {
-			claims[name] = v
-		}
-	}
-	raw, err := signer().Sign(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
+var (
+	sign       = harness.Sign
+	write      = harness.Write
+	eventually = harness.Eventually
+)
 
 // organization are the claims of a role in an organization.
 func organization(id, role string) map[string]any {
@@ -83,10 +55,6 @@ type setting struct {
 func configure(t testing.TB, o setting) (path string) {
 	t.Helper()
 	dir := t.TempDir()
-	set, err := mint.JWKS(signer())
-	if err != nil {
-		t.Fatal(err)
-	}
 	http, grpc := "127.0.0.1:0", "127.0.0.1:0"
 	if o.unix {
 		sockets := socketDir(t)
@@ -102,7 +70,7 @@ func configure(t testing.TB, o setting) (path string) {
 	return write(t, dir, "postern.yaml", strings.Join([]string{
 		`http: {listen: "` + http + `"}`, `grpc: {listen: "` + grpc + `"}`, `admin: {listen: "127.0.0.1:0"}`,
 		`bundles: [{path: ` + o.bundle + `}]`,
-		`issuers: [{issuer: "` + issuer + `", jwks: ` + write(t, dir, "jwks.json", string(set)) + `, authorized_parties: any}]`,
+		`issuers: [{issuer: "` + issuer + `", jwks: ` + harness.JWKS(t, dir, harness.Key()) + `, authorized_parties: any}]`,
 		`watch: {settle: 20ms, poll: 5s}`, `decision_log: ` + dir + `/decisions.jsonl`,
 		deadline, o.more,
 	}, "\n"))
@@ -115,18 +83,10 @@ func startPostern(t testing.TB, o setting) *sidecar {
 	if o.process {
 		return startProcess(t, path)
 	}
-	var flags config.Flags
-	set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	flags.Register(set)
-	if err := set.Parse([]string{"--config", path}); err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Load(&flags, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := harness.Load(t, path)
 	up := &sidecar{log: &lines{}, decisions: filepath.Join(filepath.Dir(path), "decisions.jsonl")}
 	bound := make(chan map[string]string, 1)
+	var err error
 	up.server, err = server.New(server.Options{
 		Config: c, Source: server.Paths(c.Bundles[0].Path), Version: "test",
 		Logger:  slog.New(slog.NewJSONHandler(up.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

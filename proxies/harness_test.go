@@ -4,7 +4,6 @@
 package proxies
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -52,24 +51,6 @@ func program(t testing.TB, name string) string {
 	}
 	t.Skipf("%s is not installed: put it on PATH, or its path into %s, to run this", name, variable)
 	return ""
-}
-
-// lines is a log that a test may read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // A process is a program that runs until the test ends.
@@ -147,17 +128,6 @@ func tail(text string, n int) string {
 	return "…" + text[len(text)-n:]
 }
 
-// eventually polls until done, or fails after a while that only a broken program needs.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if done() {
-			return
-		}
-	}
-	t.Fatalf("it never came true that %s", what)
-}
-
 // freeAddress is an address on loopback that nobody listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
@@ -178,19 +148,6 @@ func socketDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
-}
-
-// write makes a file below dir.
-func write(t testing.TB, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // adapted copies a file of testdata/proxies, such as "envoy-grpc/envoy.yaml", with texts

@@ -1,38 +1,42 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
 	"postern/sidecar/server"
-	"postern/sidecar/token/mint"
+	"postern/testdata/harness"
 )
 
-const issuer = "https://clerk.example.com"
+// What is shared with the tests of proxies, by its short names.
+const issuer = harness.Issuer
 
-// signer is one key for all tests: making one takes a while.
-var signer = sync.OnceValue(func() *mint.Key {
-	key, err := mint.NewKey("ins_1")
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
+type lines = harness.Log
+
+var (
+	signer     = harness.Key
+	jwks       = harness.JWKS
+	claims     = harness.Claims
+	sign       = harness.Sign
+	write      = harness.Write
+	eventually = harness.Eventually
+)
+
+// load reads a configuration text.
+func load(t testing.TB, text string) *config.Config {
+	t.Helper()
+	return harness.Load(t, write(t, t.TempDir(), "postern.yaml", text))
+}
 
 // A sidecar is a server under test with its real listeners.
 type sidecar struct {
@@ -43,63 +47,6 @@ type sidecar struct {
 	log    *lines
 	client *http.Client
 	stop   func() error
-}
-
-// lines is a log that a test may read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// write makes a file below dir.
-func write(t testing.TB, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// jwks writes the key set of keys.
-func jwks(t testing.TB, dir string, keys ...*mint.Key) string {
-	t.Helper()
-	set, err := mint.JWKS(keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write(t, dir, "jwks.json", string(set))
-}
-
-// load reads a configuration text.
-func load(t testing.TB, text string) *config.Config {
-	t.Helper()
-	var flags config.Flags
-	set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	flags.Register(set)
-	if err := set.Parse([]string{"--config", write(t, t.TempDir(), "postern.yaml", text)}); err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Load(&flags, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // standard is a configuration for one Clerk issuer and one bundle, with more lines. The
@@ -175,45 +122,6 @@ func startAt(t testing.TB, c *config.Config, now func() time.Time) *sidecar {
 	}
 	t.Cleanup(up.client.CloseIdleConnections)
 	return up
-}
-
-// eventually polls until done, or fails after a while that only a broken program needs.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if done() {
-			return
-		}
-	}
-	t.Fatalf("it never came true that %s", what)
-}
-
-// claims are a fresh token's, with changes; a nil value takes a claim away.
-func claims(changes map[string]any) map[string]any {
-	now := time.Now().Unix()
-	c := map[string]any{
-		"iss": issuer, "sub": "user_1", "sid": "sess_1", "azp": "https://app.example.com",
-		"iat": now - 5, "nbf": now - 10, "exp": now + 3600, "v": 2, "fva": []int{3, -1}, "sts": "active",
-		"o":   map[string]any{"id": "org_acme", "slg": "acme", "rol": "admin", "per": "read,export", "fpm": "3"},
-		"fea": "o:reports", "pla": "o:pro",
-	}
-	for name, v := range changes {
-		if v == nil {
-			delete(c, name)
-			continue
-		}
-		c[name] = v
-	}
-	return c
-}
-
-func sign(t testing.TB, changes map[string]any) string {
-	t.Helper()
-	raw, err := signer().Sign(claims(changes))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // An answer is what came back for one request.
