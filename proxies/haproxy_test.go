@@ -72,7 +72,7 @@ func TestHAProxy_brokenScript(t *testing.T) {
 		"while it asks":    {`url = "http://127.0.0.1/forward-auth"`, `url = "nonsense"`},
 		"after the answer": {"if answer.status ~= 200 then", "if answer.status.x == 200 then"},
 		"at the end":       {`txn:set_var("txn.postern", "allow")`, `txn:set_var("txn.postern", nothing.at_all)`},
-		"does nothing":     {"    local answer = core", "    do return end\n    local answer = core"},
+		"does nothing":     {"    local answer = count", "    do return end\n    local answer = count"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := suiteBundle(t)
@@ -137,6 +137,21 @@ func TestHAProxy_authRequestScript(t *testing.T) {
 	f(401, "x-forwarded-method: GET", "x-forwarded-uri: /reports/7")
 	f(400, "x-forwarded-method: GET", token)
 	f(400, "x-forwarded-uri: /public/x")
+}
+
+// TestHAProxy_manyHeaders: a client can send as many headers as HAProxy takes. Its own client,
+// which asks Postern, takes fewer, and brings HAProxy down where it is given more.
+func TestHAProxy_manyHeaders(t *testing.T) {
+	s := play(t, haproxy(), setting{})
+	for n := range 110 {
+		for _, lines := range []string{strings.Repeat("A: b\r\n", n), "A: " + strings.Repeat("b", 150*n) + "\r\n"} {
+			all, err := s.raw(1, "GET /public/x HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n"+lines+"\r\n")
+			if err != nil || len(all) != 1 || n < 80 && all[0].Code != 200 || all[0].Code >= 500 {
+				t.Fatalf("%d headers, or one of %d bytes: %d answers, %v", n, 150*n, len(all), err)
+			}
+		}
+	}
+	s.expect(200, "GET", "/public/x")
 }
 
 // TestHAProxy_scriptIsShort keeps the promise of the docs.

@@ -76,10 +76,32 @@ func TestNginx_hosts(t *testing.T) {
 	for head, want := range map[string]int{
 		"GET /x HTTP/1.1\r\nHost: APP.example:8080\r\n": 200,
 		"GET /y HTTP/1.1\r\nHost: other.example\r\n":    200,
-		"GET /y HTTP/1.0\r\n":                           403,
-		// The upstream is sent the Host that was judged, whatever the target says.
-		"GET http://other.example/y HTTP/1.1\r\nHost: app.example\r\n": 403,
-		"GET http://app.example/x HTTP/1.1\r\nHost: other.example\r\n": 403,
+		"GET /y HTTP/1.0\r\n":                           400,
+		// Where the target says another, nobody could say which is meant.
+		"GET http://other.example/y HTTP/1.1\r\nHost: app.example\r\n": 400,
+		"GET http://app.example/x HTTP/1.1\r\nHost: other.example\r\n": 400,
+		"GET /x HTTP/1.1\r\nHost: app.example.\r\n":                    200,
+	} {
+		all, err := s.raw(1, head+"Connection: close\r\n\r\n")
+		if err != nil || len(all) != 1 || all[0].Code != want {
+			t.Errorf("%q: %v, %v, want %d", head, all, err, want)
+		}
+	}
+}
+
+// TestNginx_servers: the server that nginx chooses is of the host that is judged. A target in
+// absolute form chooses one whatever Host says.
+func TestNginx_servers(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "model/data.yaml", `routes: [{match: "/public/ready", public: true}, {match: "app.example/x", public: true}, {match: "admin.example/x", require: {role: owner}}]`)
+	p := nginx("        absolute_redirect off;\n", "        absolute_redirect off;\n        server_name admin.example;\n")
+	s := play(t, p, setting{bundle: dir})
+	for head, want := range map[string]int{
+		"GET /x HTTP/1.1\r\nHost: admin.example\r\n":                             401,
+		"GET http://admin.example/x HTTP/1.1\r\nHost: admin.example\r\n":         401,
+		"GET http://ADMIN.example:80/x HTTP/1.1\r\nHost: admin.example:8080\r\n": 401,
+		"GET http://admin.example/x HTTP/1.1\r\nHost: app.example\r\n":           400,
+		"GET http://admin.example/x HTTP/1.1\r\nHost: app.example:80\r\n":        400,
 	} {
 		all, err := s.raw(1, head+"Connection: close\r\n\r\n")
 		if err != nil || len(all) != 1 || all[0].Code != want {

@@ -123,8 +123,11 @@ func (p *Policy) requestTerm(r request.Proxied, query url.Values, content reques
 	if p.reads.query {
 		object.Insert(ast.InternedTerm("query"), queryTerm(query))
 	}
-	if p.reads.body && content.Unread {
-		return nil, errors.New("the body is not whole, or of a media type that is not read, and the bundle has rules about it")
+	switch {
+	case p.reads.body && content.Unread && r.Body == nil:
+		return nil, errors.New("the proxy sends no body, and the bundle has rules about bodies")
+	case p.reads.body && content.Unread:
+		return nil, errors.New("the body is not whole, or of a media type that is not read, and the bundle has rules about bodies")
 	}
 	if p.reads.body && content.Value != nil {
 		body, err := plainValue(content.Value)

@@ -41,7 +41,8 @@ func fits(body []byte, fields []field) bool {
 // by its own headers, which the other doors' proxies need not hand on. Without either, it is
 // told by the method whether it may.
 func (p Proxied) bodiless() bool {
-	if _, whole := bodyWord(p.fields); whole {
+	envoy := p.Door == decision.DoorExtAuthzHTTP || p.Door == decision.DoorExtAuthzGRPC
+	if _, whole := bodyWord(p.fields); whole && envoy { // elsewhere it is the client's word
 		return true
 	}
 	length, stated := p.value("content-length")

@@ -17,10 +17,11 @@ const boundaryCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 // readMultipart reads the fields of a form. It is nil where the media type has no boundary.
 // Readers differ in where parts begin and in what they are called, so that whatever leaves
 // a choice is an error: a boundary that is not at a line's begin, what stands before the
-// first, parameters in pieces or in another character set (RFC 2231).
+// first, headers in lines of other kinds, parameters in pieces, in another character set
+// (RFC 2231) or within another's quotes.
 func readMultipart(mediaType string, raw []byte) (any, error) {
 	_, parameters, err := mime.ParseMediaType(mediaType)
-	if err != nil || strings.Contains(mediaType, "*") {
+	if err != nil || strings.Contains(mediaType, "*") || strings.Count(strings.ToLower(mediaType), "boundary=") > 1 {
 		return nil, errors.New("content-type is no media type")
 	}
 	boundary, ok := parameters["boundary"]
@@ -30,6 +31,9 @@ func readMultipart(mediaType string, raw []byte) (any, error) {
 	line := []byte("--" + boundary)
 	if strings.Trim(boundary, boundaryCharacters) != "" || !bytes.HasPrefix(raw, append(line, "\r\n"...)) {
 		return nil, errors.New("it is no multipart form")
+	}
+	if !plainParts(raw, line) {
+		return nil, errors.New("it has a part whose headers can be read in two ways")
 	}
 	object := map[string]any{}
 	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
@@ -63,6 +67,26 @@ func readMultipart(mediaType string, raw []byte) (any, error) {
 	}
 }
 
+// plainParts reports whether the headers of every part end where they do for all readers, and
+// have one line each, which begins with a name and a colon.
+func plainParts(raw, line []byte) bool {
+	parts := bytes.SplitN(raw, line, maxFormParts+3) // one more than may be, and what is around them
+	for _, part := range parts[1 : len(parts)-1] {
+		headers, _, ended := bytes.Cut(part, []byte("\r\n\r\n"))
+		headers, begun := bytes.CutPrefix(headers, []byte("\r\n")) // which ends the boundary's line
+		if !begun || !ended {
+			return false
+		}
+		for header := range bytes.SplitSeq(headers, []byte("\r\n")) {
+			name, _, ok := bytes.Cut(header, []byte{':'})
+			if !ok || bytes.ContainsAny(name, " \t_") || bytes.ContainsAny(header, "\r\n") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // partName is the name of a part's field, empty where it has none.
 func partName(h textproto.MIMEHeader) (string, error) {
 	for _, once := range []string{"Content-Disposition", "Content-Type", "Content-Transfer-Encoding"} {
@@ -76,16 +100,25 @@ func partName(h textproto.MIMEHeader) (string, error) {
 		return "", errors.New("a part is encoded") // RFC 7578 section 4.7
 	}
 	disposition := h.Get("Content-Disposition")
-	if disposition == "" {
-		return "", nil
-	}
 	kind, parameters, err := mime.ParseMediaType(disposition)
 	pieces := strings.Contains(strings.ReplaceAll(strings.ToLower(disposition), "filename*", ""), "name*")
 	name := parameters["name"]
-	if err != nil || kind != "form-data" || pieces || strings.ContainsAny(name, `\"'`) {
+	if err != nil || kind != "form-data" || pieces || strings.ContainsAny(name, `\"'`) || oddQuotes(disposition) {
 		return "", errors.New("a part has a name that can be read in two ways")
 	}
 	return name, nil
+}
+
+// oddQuotes reports whether readers differ in where the quotes of a header's value end: some
+// take a backslash for itself, and an apostrophe for a quote.
+func oddQuotes(value string) bool {
+	unquoted := 0
+	for i, piece := range strings.Split(strings.ToLower(value), `"`) {
+		if i%2 == 0 {
+			unquoted += strings.Count(strings.ReplaceAll(piece, "filename*=utf-8''", ""), "'")
+		}
+	}
+	return unquoted > 0 || strings.Contains(value, `\`)
 }
 
 func readPart(part *multipart.Part) (any, error) {

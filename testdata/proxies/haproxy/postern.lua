@@ -26,6 +26,10 @@ end
 -- below, so that it is they who end the waiting: this client would try again.
 local timeout = 1000
 
+-- How many headers of the client's are handed on. What is asked with more than tune.http.maxhdr,
+-- which is 101, ours included, ends the process of HAProxy.
+local most = 80
+
 local function values_of(values)
     local list = {}
     for _, value in pairs(values) do
@@ -35,12 +39,13 @@ local function values_of(values)
 end
 
 -- What is asked: the client's headers, and what the request is, which no header of the
--- client's may say.
+-- client's may say; and how many headers of the client's that are.
 local function question(txn)
-    local headers = {}
+    local headers, count = {}, 0
     for name, values in pairs(txn.http:req_get_headers()) do
         if not hop[name] then
             headers[name] = values_of(values)
+            count = count + #headers[name]
         end
     end
     headers["x-forwarded-method"] = { txn.sf:method() }
@@ -48,7 +53,7 @@ local function question(txn)
     headers["x-forwarded-host"] = { txn.sf:req_fhdr("host") }
     headers["x-forwarded-proto"] = { txn.f:ssl_fc() == 1 and "https" or "http" }
     headers["x-forwarded-for"] = { txn.sf:src() }
-    return headers
+    return headers, count
 end
 
 -- Hands a denial to the client. This ends the request.
@@ -69,8 +74,9 @@ end
 
 local function postern(txn, address)
     txn:unset_var("txn.postern")
-    local answer = core.httpclient():get({
-        url = "http://127.0.0.1/forward-auth", dst = address, headers = question(txn), timeout = timeout,
+    local headers, count = question(txn)
+    local answer = count > most and { status = 431, headers = {}, body = "" } or core.httpclient():get({
+        url = "http://127.0.0.1/forward-auth", dst = address, headers = headers, timeout = timeout,
     })
     if answer.status >= 300 and answer.status < 500 then
         refuse(txn, answer)
