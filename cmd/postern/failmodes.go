@@ -20,7 +20,8 @@ func failmodesCommand() *cobra.Command {
 		Use:   "failmodes",
 		Short: "Show what is answered when something is wrong",
 		Long: `Failmodes prints the table of failure modes: what can go wrong with a request, with a policy
-and with Postern, the reason that is logged, and what each door answers.`,
+and with Postern, the reason that is logged, and what each door answers. A status in brackets is
+sent where unavailable_status is 503.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, err := byName("format", failmodesFormats, format)

@@ -94,6 +94,17 @@ func checkSecureURL(text string) error {
 	return err
 }
 
+// checkSignInURL wants a page whose query has room for where to come back to.
+func checkSignInURL(text string) error {
+	if err := checkSecureURL(text); err != nil {
+		return err
+	}
+	if u, err := url.Parse(text); err != nil || u.Query().Has("redirect_url") {
+		return fmt.Errorf("%s has a redirect_url of its own, which each request's takes the place of", show(text))
+	}
+	return nil
+}
+
 func checkBundleURL(text string) error {
 	_, err := checkURL(text, "https", "http", "oci")
 	return err

@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -219,6 +220,7 @@ func (s *Server) bind() (bound listeners, err error) {
 		}
 		var l net.Listener
 		if l, err = listen(at); err != nil {
+			err = fmt.Errorf("%s.listen: %w", name, err)
 			return nil
 		}
 		opened = append(opened, l)
