@@ -34,7 +34,7 @@ func TestLoad_checks(t *testing.T) {
 	f("unavailable_status: 200", "21: unavailable_status: 200 is none of 403 and 503")
 	f("sign_in_url: 'https://x.example/sign-in?a=b'")
 	f("sign_in_url: 'https://x.example/#/sign-in'", `14: sign_in_url: "https://x.example/#/sign-in" must not have a fragment`)
-	f("sign_in_url: 'https://x.example/sign-in?a=b&redirect_url=c'", `14: sign_in_url: "https://x.example/sign-in?a=b&redirect_url=c" has a redirect_url of its own, which each request's takes the place of`)
+	f("sign_in_url: 'https://x.example/sign-in?a=b&redirect_url=c'", `14: sign_in_url: "https://x.example/sign-in?…" has a redirect_url of its own, which each request's takes the place of`)
 	f("sign_in_url: /sign-in", `14: sign_in_url: "/sign-in" is no absolute URL`)
 	f("sign_in_url: ''", "14: sign_in_url: is empty: leave it out, or give it a value")
 	f("policy: {builtins: [http.send]}", `21: policy.builtins[0]: "http.send" cannot be allowed; only io.jwt.decode_verify and time.now_ns can`)
