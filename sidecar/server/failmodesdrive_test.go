@@ -143,7 +143,7 @@ var drivers = map[string]driver{
 		c := standard(t, guarded(t), line)
 		s := start(t, c)
 		write(t, filepath.Dir(c.Issuers.List[0].JWKS), filepath.Base(c.Issuers.List[0].JWKS), "{")
-		eventually(t, "the new keys are refused", func() bool { return strings.Contains(s.log.String(), `"msg":"keys kept as they were"`) })
+		eventually(t, "the new keys are refused", func() bool { return strings.Contains(s.log.String(), `"msg":"keys not loaded"`) })
 		return begins(t, s)
 	},
 }

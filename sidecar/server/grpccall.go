@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -48,20 +47,18 @@ func (s *Server) call(stream grpc.ServerStream) error {
 	return s.send(stream, s.respond(ctx, message, err))
 }
 
-// respond is the way of a request at the gRPC door.
+// respond is the way of a request at the gRPC door, within the limit on concurrency.
 func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer *authv3.CheckResponse) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("handler panicked", "door", decision.DoorExtAuthzGRPC, "panic", p, "stack", string(debug.Stack()))
-			answer = s.refused(decision.PolicyError, "")
-		}
-	}()
+	s.admitted(decision.DoorExtAuthzGRPC,
+		func() { answer = s.checkMessage(ctx, message, unreadable) },
+		func(code decision.Code) { answer = s.refused(code, "") })
+	return answer
+}
+
+// checkMessage answers a message, or what could not be received of it.
+func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadable error) *authv3.CheckResponse {
 	if unreadable != nil {
 		return s.refused(decision.RequestMalformed, unreadable.Error())
-	}
-	defer s.inFlight.Add(-1)
-	if s.inFlight.Add(1) > int64(s.config.Limits.Concurrency) {
-		return s.refused(decision.Overloaded, "")
 	}
 	var r authv3.CheckRequest
 	if err := proto.Unmarshal(message.ReadOnlyData(), &r); err != nil {

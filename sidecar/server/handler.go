@@ -87,22 +87,29 @@ func (s *Server) handler() fasthttp.RequestHandler {
 	}
 }
 
-// enter serves a request within the limit on concurrency. Over the limit it denies at
-// once: an unbounded queue would answer nobody in time.
+// enter serves a request at an HTTP door, within the limit on concurrency.
 func (s *Server) enter(ctx *fasthttp.RequestCtx, d door) {
+	s.admitted(d.name, func() { d.serve(ctx) }, func(code decision.Code) {
+		ctx.Response.Reset()
+		s.refuse(ctx, d, code)
+	})
+}
+
+// admitted serves a request, or refuses it: where serving panics, and at once where more are
+// decided than may be, since an unbounded queue would answer nobody in time.
+func (s *Server) admitted(door decision.Door, serve func(), refuse func(decision.Code)) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("handler panicked", "door", d.name, "panic", p, "stack", string(debug.Stack()))
-			ctx.Response.Reset()
-			s.refuse(ctx, d, decision.PolicyError)
+			s.log.Error("handler panicked", "door", door, "panic", p, "stack", string(debug.Stack()))
+			refuse(decision.PolicyError)
 		}
 	}()
 	defer s.inFlight.Add(-1)
 	if s.inFlight.Add(1) > int64(s.config.Limits.Concurrency) {
-		s.refuse(ctx, d, decision.Overloaded)
+		refuse(decision.Overloaded)
 		return
 	}
-	d.serve(ctx)
+	serve()
 }
 
 // Why a request was not read.

@@ -112,7 +112,7 @@ func (s *Server) loadKeys(ctx context.Context, urls bool) {
 		switch {
 		case err != nil && after.LastError != before.LastError:
 			s.metrics.keys(i.name, err)
-			s.log.Error("keys kept as they were", "issuer", i.name, "error", err)
+			s.log.Error("keys not loaded", "kept", after.Keys > 0, "issuer", i.name, "error", err)
 		case err == nil && (after.Digest != before.Digest || before.LastError != ""):
 			s.metrics.keys(i.name, nil)
 			s.log.Info("keys loaded", "issuer", i.name, "keys", after.Keys, "digest", after.Digest)

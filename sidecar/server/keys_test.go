@@ -237,6 +237,6 @@ func TestKeys_besideBundle(t *testing.T) {
 	replace(t, path, "{")
 	revision(t, dir, 2)
 	s.says(two, "revision 2")
-	eventually(t, "the keys are refused", func() bool { return strings.Contains(s.log.String(), "keys kept as they were") })
+	eventually(t, "the keys are refused", func() bool { return strings.Contains(s.log.String(), "keys not loaded") })
 	s.says(two, "revision 2")
 }

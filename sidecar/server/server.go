@@ -112,7 +112,7 @@ func New(o Options) (*Server, error) {
 	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {
 		s.metrics.keys(issuer, err)
 		if err != nil {
-			s.log.Error("keys kept as they were", "issuer", issuer, "error", err)
+			s.log.Error("keys not loaded", "issuer", issuer, "error", err)
 		}
 	})
 	if err != nil {
