@@ -1,6 +1,7 @@
 package proxies
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func envoy(name string, replace ...string) proxy {
 	return p
 }
 
-// startEnvoy runs Envoy and gives its address.
+// startEnvoy runs Envoy and gives its address, where it listens by then.
 func startEnvoy(t testing.TB, name string, at addresses, replace ...string) (string, *process) {
 	t.Helper()
 	binary, listens := program(t, "envoy"), freeAddress(t)
@@ -49,6 +50,14 @@ func startEnvoy(t testing.TB, name string, at addresses, replace ...string) (str
 	}
 	path := adapted(t, t.TempDir(), name+"/envoy.yaml", append(all, replace...)...)
 	p := run(t, name, binary, "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "50")
+	eventually(t, "Envoy listens", func() bool {
+		c, err := net.Dial("tcp", listens)
+		if err != nil {
+			return false
+		}
+		_ = c.Close() // it has served its purpose
+		return true
+	})
 	return listens, p
 }
 
