@@ -4,17 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"postern/sidecar/decision"
 )
 
 // CheckIdentity refuses a request that carries a twin of one of the headers that tell the
-// upstream who the session is: a name that differs only in what stands between its letters,
-// which CGI and its descendants take for the same. No answer to an authorization request
-// makes a proxy drop it. Nor may Connection name one, which would make the proxy drop ours
-// (RFC 9110 section 7.6.1). The names are in lower case.
+// upstream who the session is: another name that CGI and its descendants take for the same.
+// No answer to an authorization request makes a proxy drop it. Nor may Connection name one,
+// which would make the proxy drop ours (RFC 9110 section 7.6.1). The names are in lower case.
 func (p Proxied) CheckIdentity(names []string) error {
 	for _, f := range p.fields {
 		for _, name := range names {
-			if twins(f.name, name) {
+			if !f.is(name) && decision.SameToCGI(f.name, name) {
 				return fmt.Errorf("the request has a header that some upstreams take for %s", name)
 			}
 			if f.is("connection") && lists(f.value, name) {
@@ -35,28 +36,6 @@ func lists(value []byte, name string) bool {
 		}
 	}
 	return false
-}
-
-// twins reports whether a field's name is another than name, and the same to CGI (RFC 3875
-// section 4.1.18), to which whatever is no letter or digit is one and the same.
-func twins(field []byte, name string) bool {
-	if len(field) != len(name) || same(field, name) {
-		return false
-	}
-	for i, c := range field {
-		if flat(c) != flat(name[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func flat(c byte) byte {
-	c = lower(c)
-	if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
-		return c
-	}
-	return '_'
 }
 
 // CheckUpgrade refuses a request that asks for HTTP/2 on its connection (Upgrade: h2c). Some

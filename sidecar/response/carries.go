@@ -97,9 +97,8 @@ func (p Proxy) impostors(edited []string) error {
 		return nil
 	}
 	for _, ours := range p.Identity.Names() {
-		twin := flat(ours)
 		for _, name := range edited {
-			if flat(name) == twin {
+			if decision.SameToCGI(name, ours) {
 				return fmt.Errorf("the policy edits %s, which tells the upstream who the session is", ours)
 			}
 		}
@@ -134,17 +133,6 @@ func checkHeader(pair decision.Pair) error {
 		return fmt.Errorf("the policy's value of %s has control characters or is no UTF-8", name)
 	}
 	return nil
-}
-
-// flat is a name as CGI and its descendants have it (RFC 3875 section 4.1.18), for which all
-// that is no letter or digit is one and the same.
-func flat(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
-			return r
-		}
-		return '_'
-	}, strings.ToLower(name))
 }
 
 func names(pairs []decision.Pair) []string {
