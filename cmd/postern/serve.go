@@ -21,12 +21,13 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer decisions until stopped",
-		Long: `Serve answers decisions over HTTP until it is interrupted, then drains.
+		Long: `Serve answers decisions over HTTP and gRPC until it is interrupted, then drains.
 
 Every flag is also a variable (POSTERN_LISTEN for --listen) and a key of the file that
 --config names; a flag beats the variable, which beats the file. The file has more keys
-(doors, sign_in_url, identity_headers, limits and others): --check-config prints them all. SIGHUP looks for new
-bundles and keys at once; files are watched anyway, and URLs fetched now and then.`,
+(doors, sign_in_url, identity_headers, limits and others): --check-config prints them all.
+SIGHUP looks for new bundles and keys at once; files are watched anyway, and URLs fetched
+now and then.`,
 		Example: `  postern serve --bundle ./policies --issuer https://clerk.example.com \
     --jwks https://clerk.example.com/.well-known/jwks.json --authorized-party https://app.example.com`,
 		Args: cobra.NoArgs,

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"strings"
 
-	"postern/sidecar/decision"
-
 	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
 )
 
 // The headers that the auth-request door reads, and no others.

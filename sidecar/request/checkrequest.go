@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"postern/sidecar/decision"
-
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"postern/sidecar/decision"
 )
 
 // FromCheckRequest reads a request of Envoy's gRPC service. What it says twice must agree.

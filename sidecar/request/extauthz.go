@@ -4,9 +4,9 @@ import (
 	"errors"
 	"strings"
 
-	"postern/sidecar/decision"
-
 	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
 )
 
 // ExtAuthzPrefix is the path_prefix of Envoy's http_service: what follows is the request's
