@@ -18,10 +18,11 @@ var leaves = []string{"decision", "phrase"}
 // arrows are the imports that a package may have of the others, beside the leaves; server
 // sees everything.
 var arrows = map[string][]string{
+	"cache":        {},
 	"decision":     {},
 	"phrase":       {},
 	"requirement":  {},
-	"request":      {"requirement"},
+	"request":      {"cache", "requirement"},
 	"token":        {},
 	"token/mint":   {},
 	"session":      {"token"},
@@ -29,7 +30,7 @@ var arrows = map[string][]string{
 	"bundle":       {"model"},
 	"route":        {"request", "model"},
 	"routematcher": {"request"},
-	"policy":       {"request", "requirement", "session", "bundle", "model", "route"},
+	"policy":       {"cache", "request", "requirement", "session", "bundle", "model", "route"},
 	"matrix":       {"request", "session", "bundle", "model", "policy"},
 	"doctor":       {"requirement", "token", "session"},
 	"typegen":      {"model"},
@@ -39,7 +40,7 @@ var arrows = map[string][]string{
 	"config":       {},
 	"failmode":     {},
 	"server": {
-		"request", "requirement", "token", "session", "bundle", "model", "route", "policy",
+		"cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "config",
 	},
 }
@@ -52,7 +53,7 @@ var only = map[string][]string{
 	"github.com/envoyproxy":               {"request", "response", "server"},
 	"google.golang.org/grpc":              {"response", "server"},
 	"github.com/open-policy-agent/opa":    {"bundle", "policy"},
-	"github.com/maypok86/otter":           {"token", "policy"},
+	"github.com/maypok86/otter":           {"cache"},
 	"github.com/prometheus/client_golang": {"server"},
 	"go.yaml.in/yaml":                     {"bundle", "config", "matrix"},
 	"net/http":                            {"token", "server", "route", "routematcher"},

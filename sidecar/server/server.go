@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"postern/sidecar/audit"
+	"postern/sidecar/cache"
 	"postern/sidecar/config"
 	"postern/sidecar/response"
 	"postern/sidecar/token"
@@ -64,7 +65,7 @@ type Server struct {
 	cookies  []string
 	answers  response.Proxy
 	identity []string // names of the headers that tell an upstream who it is
-	tokens   *token.Cache[verified]
+	tokens   *cache.Cache[verified]
 	audit    *audit.Log
 	metrics  *metrics
 
@@ -106,7 +107,7 @@ func New(o Options) (*Server, error) {
 	s.reload.Store(&reload{})
 	s.identity = s.answers.Identity.Names()
 	var err error
-	if s.tokens, err = token.NewCache[verified](int(o.Config.Cache.Tokens)); err != nil {
+	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
 		return nil, err
 	}
 	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {

@@ -238,3 +238,20 @@ func TestCodeOf(t *testing.T) {
 		t.Fatalf("CodeOf(a foreign error) = %q, want %q", got, decision.TokenMalformed)
 	}
 }
+
+// TestVerifier_warmAllocates: what a token that was verified before is asked costs no memory.
+func TestVerifier_warmAllocates(t *testing.T) {
+	v := mustVerifier(t, testConfig(t))
+	claims, err := v.Verify(sign(t, "RS256", rsaOne(), goodHeader, goodClaims), testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocs := testing.AllocsPerRun(100, func() {
+		if !claims.Current() || v.CheckTimes(claims, testNow) != nil {
+			t.Fatal("not good any more")
+		}
+	})
+	if allocs != 0 {
+		t.Fatalf("it allocates %v times, want 0", allocs)
+	}
+}
