@@ -56,7 +56,8 @@ func check(ctx context.Context, in io.Reader, out io.Writer, question string, o 
 	if err != nil {
 		return err
 	}
-	d, cause := asked.policy.Check(ctx, asked.input, q)
+	answer, cause := asked.policy.Check(ctx, asked.input, &q)
+	d := answer.Decision
 	if o.explain {
 		err = asked.explain(ctx, out, d)
 	} else {

@@ -204,7 +204,8 @@ func answer(ctx context.Context, report *doctor.Report, question string, q reque
 	if err != nil {
 		return nil, err
 	}
-	d, undecided := p.Check(ctx, in, q)
+	answer, undecided := p.Check(ctx, in, &q)
+	d := answer.Decision
 	report.Check = &doctor.Check{Question: []byte(question), Bundle: b.Revision, Decision: d, Hints: []doctor.Note{}}
 	if !d.Allow {
 		report.Check.Hints = report.Hints(q.Require)

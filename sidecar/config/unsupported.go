@@ -23,11 +23,9 @@ var notYet = []struct{ key, what string }{
 // what deploys several versions says it to all of them; it is warned of.
 var idle = []struct{ key, what string }{
 	{"public_url", "metadata that would state it"},
-	{"cache.decisions", "cache of decisions"},
 }
 
-// warnIdle warns of what was said and has no effect. A door that is closed and a cache of
-// 0 are as they were said to be.
+// warnIdle warns of what was said and has no effect.
 func (c *Config) warnIdle(warn func(string, string, ...any)) {
 	for _, i := range idle {
 		if _, said := c.places[i.key]; said && !find(reflect.ValueOf(c).Elem(), i.key).IsZero() {

@@ -17,3 +17,8 @@ const (
 	DoorExtAuthzHTTP Door = "ext_authz_http"
 	DoorExtAuthzGRPC Door = "ext_authz_grpc"
 )
+
+// Doors are all of them.
+func Doors() []Door {
+	return []Door{DoorCheck, DoorChecks, DoorSession, DoorForwardAuth, DoorAuthRequest, DoorExtAuthzHTTP, DoorExtAuthzGRPC}
+}

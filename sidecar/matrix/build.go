@@ -223,12 +223,13 @@ func (f *filling) column(ctx context.Context, c column) error {
 		return err
 	}
 	in := policy.Input{Subject: subject, Now: f.now}
-	for i, question := range f.questions {
+	for i := range f.questions {
 		if ctx.Err() != nil || f.broken.full() {
 			return nil
 		}
 		cell := &t.row(i)[c.role]
-		d, cause := f.policy.Check(ctx, in, question)
+		answer, cause := f.policy.Check(ctx, in, &f.questions[i])
+		d := answer.Decision
 		if code, none := undecided(d, cause); none && ctx.Err() == nil {
 			f.broken.add(Broken{Key: cell.Key, Code: code, Cause: cause})
 		}

@@ -124,8 +124,8 @@ const (
 )
 
 // decider prepares the entrypoint at path, in the place of the library's own.
-func (c *compiled) decider(ctx context.Context, path, own string) (decider, error) {
-	return c.prepared(ctx, path, own, strict, plainly)
+func (c *compiled) decider(ctx context.Context, number byte, path, own string) (decider, error) {
+	return c.prepared(ctx, number, path, own, strict, plainly)
 }
 
 // routeDecider prepares the entrypoint of routes. One that is not the library's may yield
@@ -137,36 +137,73 @@ func (c *compiled) decider(ctx context.Context, path, own string) (decider, erro
 func (c *compiled) routeDecider(ctx context.Context) (decider, error) {
 	path, own := c.entrypoints.Route, libraryEntrypoints.Route
 	if path == own {
-		return c.decider(ctx, path, own)
+		return c.decider(ctx, routeEntrypoint, path, own)
 	}
-	return c.prepared(ctx, path, own, lenient, edited)
+	return c.prepared(ctx, routeEntrypoint, path, own, lenient, edited)
 }
 
-func (c *compiled) prepared(ctx context.Context, path, own string, strictly bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
+func (c *compiled) prepared(ctx context.Context, number byte, path, own string, strictly bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
 	if err := reserved(path, own); err != nil {
 		return decider{}, err
 	}
-	asked, err := c.entrypoint(ctx, path, strictly)
-	by := decider{decision: asked, read: read}
-	if err != nil || path == own || !c.extended() {
-		return by, err
+	asked, err := c.query(ctx, path, strictly)
+	if err != nil {
+		return decider{}, err
 	}
-	denials, err := c.entrypoint(ctx, denialsPath, strict)
+	by := decider{entrypoint: c.entrypoint(number, path), decision: asked, read: read}
+	if path == own || !c.extended() {
+		return by, nil
+	}
+	by.entrypoint = c.entrypoint(number, path, denialsPath)
+	denials, err := c.query(ctx, denialsPath, strict)
 	by.denials = &denials
 	return by, err
 }
 
-// entrypoint prepares the rule at a slash path below data. It must be a rule, and no
-// function; a package would answer with everything in it.
-func (c *compiled) entrypoint(ctx context.Context, path string, strictly bool) (rego.PreparedEvalQuery, error) {
-	var none rego.PreparedEvalQuery
-	if err := bundle.CheckEntrypoint(path); err != nil {
-		return none, fmt.Errorf("entrypoint: %w", err)
+// The entrypoints whose results are remembered, by number.
+const (
+	checkEntrypoint = iota
+	routeEntrypoint
+	effectiveEntrypoint
+	entrypoints // how many there are
+)
+
+// An entrypoint is a rule that is asked, and all that it can read.
+type entrypoint struct {
+	number    byte
+	path      string
+	footprint *footprint
+	// shared is whether a result holds for all inputs that are equal in what is read.
+	shared bool
+}
+
+// entrypoint finds what the rules at some paths can read together; the first names them.
+func (c *compiled) entrypoint(number byte, paths ...string) entrypoint {
+	refs := make([]ast.Ref, len(paths))
+	for i, path := range paths {
+		refs[i] = refOf(path)
 	}
+	f := footprintOf(c.compiler, refs...)
+	return entrypoint{number: number, path: paths[0], footprint: f, shared: len(f.unshared()) == 0}
+}
+
+// refOf is the reference to a slash path below data.
+func refOf(path string) ast.Ref {
 	ref := ast.Ref{ast.DefaultRootDocument}
 	for segment := range strings.SplitSeq(path, "/") {
 		ref = append(ref, ast.StringTerm(segment))
 	}
+	return ref
+}
+
+// query prepares the rule at a slash path below data. It must be a rule, and no
+// function; a package would answer with everything in it.
+func (c *compiled) query(ctx context.Context, path string, strictly bool) (rego.PreparedEvalQuery, error) {
+	var none rego.PreparedEvalQuery
+	if err := bundle.CheckEntrypoint(path); err != nil {
+		return none, fmt.Errorf("entrypoint: %w", err)
+	}
+	ref := refOf(path)
 	rules := c.compiler.GetRulesExact(ref)
 	if len(rules) == 0 {
 		return none, fmt.Errorf("entrypoint %q: no rule %v is in the bundle or the library", path, ref)

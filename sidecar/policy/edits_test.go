@@ -90,7 +90,7 @@ func TestRoute_editsNarrowed(t *testing.T) {
 // is in the wrong place.
 func TestCheck_edits(t *testing.T) {
 	p := compiled(t, load(t, ".manifest", `{"metadata": {"postern": {"entrypoints": {"check": "acme/allow"}}}}`, "acme.rego", "package acme\n"+`allow := {"allowed": true}`))
-	if d, err := p.Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"admin"}`)); code(d) != "policy_error" || err == nil {
+	if d, err := decide(t, p, policy.Input{Now: now}, ask(t, `{"role":"admin"}`)); code(d) != "policy_error" || err == nil {
 		t.Errorf("Check = %+v, %v, want policy_error", d, err)
 	}
 }
@@ -119,7 +119,7 @@ func TestRoute_builtinErrors(t *testing.T) {
 	f(p, "/", "2", "allow")
 	f(p, "/", "x", "policy_error")
 	check := compiled(t, load(t, ".manifest", `{"metadata": {"postern": {"entrypoints": {"check": "acme/allow"}}}}`, "acme.rego", "package acme\ndefault allow := false\nallow if to_number(input.context.n) == 1\nallow if true"))
-	if d, _ := check.Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"n":"x"}}`)); code(d) != "policy_error" {
+	if d, _ := decide(t, check, policy.Input{Now: now}, ask(t, `{"role":"a","context":{"n":"x"}}`)); code(d) != "policy_error" {
 		t.Errorf("Check = %+v, want policy_error", d)
 	}
 }

@@ -24,22 +24,17 @@ type Input struct {
 // document is what an entrypoint reads of the asking session: session, credential, now.
 func (in Input) document() ast.Object {
 	object := ast.NewObject(member("now", ast.NumberTerm(jsonNumber(strconv.FormatInt(in.Now.Unix(), 10)))))
+	session := ast.NullTerm()
 	if in.Subject != nil {
-		object.Insert(ast.InternedTerm("session"), in.Subject.value)
-		object.Insert(ast.InternedTerm("credential"), ast.NullTerm())
-		return object
+		session = in.Subject.value
 	}
-	code := in.Credential
-	if code == "" {
-		code = decision.TokenMissing
-	}
-	object.Insert(ast.InternedTerm("session"), ast.NullTerm())
-	object.Insert(ast.InternedTerm("credential"), ast.ObjectTerm(member("code", ast.StringTerm(string(code)))))
+	object.Insert(ast.InternedTerm("session"), session)
+	object.Insert(ast.InternedTerm("credential"), in.credential())
 	return object
 }
 
 // checkDocument is the input of the check entrypoint (DESIGN section 4, column check).
-func checkDocument(in Input, q request.Question) (ast.Value, error) {
+func checkDocument(in Input, q *request.Question) (ast.Value, error) {
 	object := in.document()
 	if q.Action != "" {
 		object.Insert(ast.InternedTerm("action"), ast.StringTerm(q.Action))

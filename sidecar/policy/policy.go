@@ -16,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/cache"
 	"postern/sidecar/decision"
 	"postern/sidecar/model"
 	"postern/sidecar/request"
@@ -28,6 +29,10 @@ type Options struct {
 	Entrypoints bundle.Entrypoints
 	// Builtins are the names of [OnRequest] that policies may call.
 	Builtins []string
+	// Memo is the room for decisions that are remembered, in bytes; 0 remembers none. They
+	// are counted in MemoCounts, which policies that follow each other can share.
+	Memo       int
+	MemoCounts *cache.Counts
 }
 
 // Rules that are always the library's: what is behind GET /v1/session, and the denials of
@@ -42,11 +47,13 @@ type Policy struct {
 	bound     *Bound
 	check     decider
 	route     decider
-	effective rego.PreparedEvalQuery
+	effective effectiveRule
 	router    *route.Router
+	governed  map[*model.Route]*governed
 	reads     reads
 	txn       storage.Transaction
 	revoked   model.Revoked
+	memo      *memo
 	// generation is another one for every policy of the process.
 	generation uint64
 }
@@ -56,12 +63,19 @@ var generations atomic.Uint64
 
 // A decider is an entrypoint that decides.
 type decider struct {
+	entrypoint
 	decision rego.PreparedEvalQuery
 	// read makes a decision of its result. An error denies with policy_error.
 	read func(result any) (decision.Decision, decision.Edits, error)
 	// denials is asked after what another entrypoint than the library's allowed. It is nil
 	// where it has nothing to say.
 	denials *rego.PreparedEvalQuery
+}
+
+// An effectiveRule is the library's rule of what a session amounts to.
+type effectiveRule struct {
+	entrypoint
+	query rego.PreparedEvalQuery
 }
 
 // New compiles the library and the bundle as one, and checks that every entrypoint is a
@@ -76,21 +90,39 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if err != nil {
 		return nil, err
 	}
-	p = &Policy{bound: bound, txn: compiled.txn, reads: readsOf(b.Modules), generation: generations.Add(1)}
-	if b.Model != nil {
-		p.revoked = b.Model.Revoked
-		if p.router, err = route.New(b.Model.Routes); err != nil {
-			return nil, err
-		}
+	p = &Policy{bound: bound, txn: compiled.txn, generation: generations.Add(1)}
+	if p.memo, err = newMemo(o); err != nil {
+		return nil, err
 	}
-	if p.check, err = compiled.decider(ctx, compiled.entrypoints.Check, libraryEntrypoints.Check); err != nil {
+	if p.check, err = compiled.decider(ctx, checkEntrypoint, compiled.entrypoints.Check, libraryEntrypoints.Check); err != nil {
 		return nil, err
 	}
 	if p.route, err = compiled.routeDecider(ctx); err != nil {
 		return nil, err
 	}
-	p.effective, err = compiled.entrypoint(ctx, effectivePath, strict)
-	return p, err
+	p.reads = readsOf(p.route.footprint)
+	p.effective.entrypoint = compiled.entrypoint(effectiveEntrypoint, effectivePath)
+	if p.effective.query, err = compiled.query(ctx, effectivePath, strict); err != nil {
+		return nil, err
+	}
+	return p, p.learn(b.Model)
+}
+
+// learn takes over what of the model is not for Rego.
+func (p *Policy) learn(m *model.Model) (err error) {
+	if m == nil {
+		return nil
+	}
+	p.revoked = m.Revoked
+	if p.router, err = route.New(m.Routes); err != nil {
+		return err
+	}
+	p.governed = make(map[*model.Route]*governed, len(m.Routes))
+	for i := range m.Routes {
+		r := &m.Routes[i]
+		p.governed[r] = governs(&p.route.entrypoint, r)
+	}
+	return nil
 }
 
 // Warnings are what is probably not meant and refuses nothing, with file and line, besides
@@ -105,18 +137,37 @@ func (p *Policy) Warnings() []string {
 
 // Check answers one question of POST /v1/check. It never fails: what goes wrong is a
 // denial, and cause then says to the log what it was.
-func (p *Policy) Check(ctx context.Context, in Input, q request.Question) (d decision.Decision, cause error) {
-	document, err := checkDocument(p.gated(in), q)
-	if err != nil {
-		return decision.Because(decision.RequestMalformed, err.Error()), nil
+func (p *Policy) Check(ctx context.Context, in Input, q *request.Question) (answer *decision.Answer, cause error) {
+	in = p.gated(in)
+	k := p.memo.key(&p.check.entrypoint)
+	defer p.memo.done(k)
+	k.question(&p.check.entrypoint, in, q, p.generation)
+	if known, ok := p.memo.find(k); ok {
+		return known.answer, known.cause
 	}
-	d, _, cause = p.decide(ctx, p.check, document, in.Now)
-	return d, cause
+	document, err := checkDocument(in, q)
+	if err != nil {
+		return because(decision.RequestMalformed, err.Error()), nil
+	}
+	return p.decided(ctx, k, &p.check, document, in.Now)
+}
+
+// because is a denial that is not remembered.
+func because(code decision.Code, message string) *decision.Answer {
+	return &decision.Answer{Decision: decision.Because(code, message)}
+}
+
+// decided asks an entrypoint, and remembers what it came to under a key.
+func (p *Policy) decided(ctx context.Context, k *key, by *decider, document ast.Value, now time.Time) (*decision.Answer, error) {
+	d, edits, cause := p.decide(ctx, by, document, now)
+	answer := &decision.Answer{Decision: d, Edits: edits}
+	p.memo.keep(k, kept{answer: answer, cause: cause})
+	return answer, cause
 }
 
 // decide asks an entrypoint, and postern.extend about what another one than the library's
 // has allowed.
-func (p *Policy) decide(ctx context.Context, by decider, document ast.Value, now time.Time) (decision.Decision, decision.Edits, error) {
+func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, now time.Time) (decision.Decision, decision.Edits, error) {
 	result, err := p.evaluate(ctx, by.decision, document, now)
 	if err != nil {
 		return refusal(err), decision.Edits{}, err
@@ -171,16 +222,32 @@ func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.D
 	if known := in.Subject.effective.Load(); known != nil && known.generation == p.generation {
 		return known.Effective, decision.Allowed(), nil
 	}
-	result, err := p.evaluate(ctx, p.effective, in.document(), in.Now)
+	e, err := p.amounts(ctx, in)
 	if err != nil {
 		return Effective{}, refusal(err), err
 	}
+	in.Subject.effective.Store(&remembered{p.generation, *e})
+	return *e, decision.Allowed(), nil
+}
+
+// amounts asks what a session comes to.
+func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
+	k := p.memo.key(&p.effective.entrypoint)
+	defer p.memo.done(k)
+	k.question(&p.effective.entrypoint, in, &request.Question{}, p.generation)
+	if known, ok := p.memo.find(k); ok {
+		return known.effective, nil
+	}
+	result, err := p.evaluate(ctx, p.effective.query, in.document(), in.Now)
+	if err != nil {
+		return nil, err
+	}
 	e, err := effective(result)
 	if err != nil {
-		return Effective{}, decision.Because(decision.PolicyError, ""), err
+		return nil, err
 	}
-	in.Subject.effective.Store(&remembered{p.generation, e})
-	return e, decision.Allowed(), nil
+	p.memo.keep(k, kept{effective: &e})
+	return &e, nil
 }
 
 // gated takes a revoked session away.

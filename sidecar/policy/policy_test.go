@@ -49,7 +49,7 @@ func bound() *policy.Bound {
 
 func compiled(t testing.TB, b *bundle.Bundle) *policy.Policy {
 	t.Helper()
-	p, err := policy.New(t.Context(), b, bound(), policy.Options{})
+	p, err := policy.New(t.Context(), b, bound(), policy.Options{Memo: 16 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestCheck_has(t *testing.T) {
 			}
 		}
 		equal++
-		got, err := p.Check(t.Context(), in, q)
+		got, err := decide(t, p, in, q)
 		if err != nil || got.Allow != c.Want {
 			t.Errorf("%s (%s): Check(%s) = %v, %v, want %v\nclaims %s", c.ID, c.Tag, c.Check, got, err, c.Want, c.Claims)
 		}
@@ -159,7 +159,7 @@ func TestCheck_denials(t *testing.T) {
 	in := policy.Input{Subject: subject(t, admin), Now: now}
 	f := func(in policy.Input, p *policy.Policy, body string, want ...decision.Code) {
 		t.Helper()
-		d, err := p.Check(t.Context(), in, ask(t, body))
+		d, err := decide(t, p, in, ask(t, body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestCheck_revoked(t *testing.T) {
 	f := func(revoked string, want bool) {
 		t.Helper()
 		p := compiled(t, load(t, "model/data.yaml", "revoked: "+revoked))
-		d, err := p.Check(t.Context(), in, ask(t, `{"role":"admin"}`))
+		d, err := decide(t, p, in, ask(t, `{"role":"admin"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestCheck_revokedActor(t *testing.T) {
 		`{"sub":"user_\u0073taff","type":"agent"}`: true,
 	} {
 		claims := strings.Replace(admin, `{"sub"`, `{"act":`+actor+`,"sub"`, 1)
-		d, err := p.Check(t.Context(), policy.Input{Subject: subject(t, claims), Now: now}, ask(t, `{"role":"admin"}`))
+		d, err := decide(t, p, policy.Input{Subject: subject(t, claims), Now: now}, ask(t, `{"role":"admin"}`))
 		if err != nil || d.Allow == want {
 			t.Errorf("actor %s: %+v, %v, want revoked %v", actor, d, err, want)
 		}
@@ -284,7 +284,7 @@ settings: {default_plan: pro}
 		t.Fatalf("Effective = %+v, want three permissions and a feature", e)
 	}
 	for _, permission := range e.Permissions {
-		if d, _ := p.Check(t.Context(), in, ask(t, `{"permission":"`+permission+`"}`)); !d.Allow {
+		if d, _ := decide(t, p, in, ask(t, `{"permission":"`+permission+`"}`)); !d.Allow {
 			t.Errorf("%s is listed and not granted: %+v", permission, d)
 		}
 	}
@@ -361,7 +361,7 @@ func own(t *testing.T, body string) *policy.Policy {
 func TestCheck_shapes(t *testing.T) {
 	f := func(body string, want decision.Code) {
 		t.Helper()
-		d, cause := own(t, body).Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"admin"}`))
+		d, cause := decide(t, own(t, body), policy.Input{Now: now}, ask(t, `{"role":"admin"}`))
 		if want == "" {
 			if !d.Allow || cause != nil {
 				t.Errorf("%s: %+v, %v, want an allow", body, d, cause)
@@ -407,7 +407,7 @@ deny contains {"code": "reverification_required", "message": "big"} if input.res
 	in := policy.Input{Subject: subject(t, admin), Now: now}
 	f := func(body string, want ...decision.Code) {
 		t.Helper()
-		d, err := p.Check(t.Context(), in, ask(t, body))
+		d, err := decide(t, p, in, ask(t, body))
 		if err != nil || d.Allow != (len(want) == 0) {
 			t.Fatalf("Check(%s) = %+v, %v, want %v", body, d, err, want)
 		}
@@ -432,7 +432,7 @@ func TestCheck_extensionBesideOwn(t *testing.T) {
 	))
 	f := func(body string, want ...decision.Code) {
 		t.Helper()
-		d, _ := p.Check(t.Context(), policy.Input{Now: now}, ask(t, body))
+		d, _ := decide(t, p, policy.Input{Now: now}, ask(t, body))
 		if d.Allow != (len(want) == 0) || len(want) > 0 && d.Reasons[0].Code != want[0] {
 			t.Errorf("Check(%s) = %+v, want %v", body, d, want)
 		}
@@ -450,12 +450,12 @@ func TestCheck_discreet(t *testing.T) {
 		`answer if time.parse_rfc3339_ns(input.context.s) == 1`,
 		`answer := {"allow": false, "reasons": [{"code": input.context.s}]}`,
 	} {
-		d, cause := own(t, body).Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"eyJhbGciOiJSUzI1NiJ9"}}`))
+		d, cause := decide(t, own(t, body), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"eyJhbGciOiJSUzI1NiJ9"}}`))
 		if d.Allow || d.Reasons[0].Code != decision.PolicyError || cause == nil || strings.Contains(cause.Error(), "eyJ") {
 			t.Errorf("%s: %+v, %v", body, d, cause)
 		}
 	}
-	_, cause := own(t, `answer if to_number(input.context.s) == 1`).Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"x"}}`))
+	_, cause := decide(t, own(t, `answer if to_number(input.context.s) == 1`), policy.Input{Now: now}, ask(t, `{"role":"a","context":{"s":"x"}}`))
 	if cause == nil || cause.Error() != "acme/p.rego:3:11: eval_builtin_error" {
 		t.Errorf("the error is %v, want its place and kind", cause)
 	}
@@ -464,7 +464,7 @@ func TestCheck_discreet(t *testing.T) {
 // An extension that cannot be evaluated must not let a question through.
 func TestCheck_extensionThatFails(t *testing.T) {
 	p := compiled(t, load(t, "ext.rego", "package postern.extend\n\ndeny contains \"x\" if to_number(input.context.n) > 5\n"))
-	d, cause := p.Check(t.Context(), policy.Input{Subject: subject(t, admin), Now: now}, ask(t, `{"role":"admin","context":{"n":"many"}}`))
+	d, cause := decide(t, p, policy.Input{Subject: subject(t, admin), Now: now}, ask(t, `{"role":"admin","context":{"n":"many"}}`))
 	if d.Allow || cause == nil {
 		t.Errorf("Check = %+v, %v, want policy_error", d, cause)
 	}
@@ -488,7 +488,7 @@ func TestCheck_runaway(t *testing.T) {
 	}
 	q := ask(t, `{"role":"admin"}`)
 	start := time.Now()
-	d, cause := p.Check(t.Context(), policy.Input{Now: now}, q)
+	d, cause := decide(t, p, policy.Input{Now: now}, q)
 	if d.Allow || d.Reasons[0].Code != decision.PolicyTimeout || cause == nil {
 		t.Fatalf("Check = %+v, %v, want policy_timeout", d, cause)
 	}
@@ -498,7 +498,7 @@ func TestCheck_runaway(t *testing.T) {
 	if running := limit.Running(); running != 1 {
 		t.Fatalf("%d evaluations are running on, want 1", running)
 	}
-	d, _ = p.Check(t.Context(), policy.Input{Now: now}, q)
+	d, _ = decide(t, p, policy.Input{Now: now}, q)
 	if d.Allow || d.Status != 503 || d.Reasons[0].Code != decision.Overloaded {
 		t.Errorf("beyond the bound: %+v, want overloaded", d)
 	}
@@ -518,7 +518,7 @@ func TestCheck_deadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _ := p.Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"admin"}`))
+	d, _ := decide(t, p, policy.Input{Now: now}, ask(t, `{"role":"admin"}`))
 	if d.Allow || d.Reasons[0].Code != decision.PolicyTimeout {
 		t.Errorf("Check = %+v, want policy_timeout", d)
 	}
@@ -571,8 +571,8 @@ func TestPrint_isSilent(t *testing.T) {
 	}
 	stdout, stderr := os.Stdout, os.Stderr
 	os.Stdout, os.Stderr = written, written
-	d, cause := own(t, "answer if {\n\tprint(\"secret\", input)\n\tcount(x) == 1\n}\n\nx contains 1 if print(\"secret\")").
-		Check(t.Context(), policy.Input{Now: now}, ask(t, `{"role":"a"}`))
+	p := own(t, "answer if {\n\tprint(\"secret\", input)\n\tcount(x) == 1\n}\n\nx contains 1 if print(\"secret\")")
+	d, cause := decide(t, p, policy.Input{Now: now}, ask(t, `{"role":"a"}`))
 	os.Stdout, os.Stderr = stdout, stderr
 	written.Close()
 	text, err := io.ReadAll(read)
@@ -587,7 +587,7 @@ func BenchmarkCheck(b *testing.B) {
 	q := ask(b, `{"permission":"org:reports:read"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if d, _ := p.Check(b.Context(), in, q); !d.Allow {
+		if d, _ := decide(b, p, in, q); !d.Allow {
 			b.Fatal(d)
 		}
 	}
@@ -603,7 +603,7 @@ func TestNew_libraryStands(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			d, err := compiled(t, b).Check(t.Context(), in, ask(t, `{"any":[{"feature":"reports"},{"role":"admin"}]}`))
+			d, err := decide(t, compiled(t, b), in, ask(t, `{"any":[{"feature":"reports"},{"role":"admin"}]}`))
 			if err != nil || d.Allow {
 				t.Errorf("with %s: %+v, %v, want organization_suspended", name, d, err)
 			}
@@ -620,4 +620,10 @@ func BenchmarkNew(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// decide is the decision of a policy about one question.
+func decide(t testing.TB, p *policy.Policy, in policy.Input, q request.Question) (decision.Decision, error) {
+	answer, cause := p.Check(t.Context(), in, &q)
+	return answer.Decision, cause
 }

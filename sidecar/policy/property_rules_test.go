@@ -107,7 +107,7 @@ func TestProperty_order(t *testing.T) {
 			for range 10 {
 				q := w.question(in, 2)
 				want := decides(t, w.policy, w.inputs[i], q)
-				got, err := other.Check(t.Context(), in, q.parsed(t, w.rng))
+				got, err := decide(t, other, in, q.parsed(t, w.rng))
 				if err != nil || !equalDecisions(got, want) {
 					t.Fatalf("Check(%s) = %+v, %v, want %+v as before\nclaims %s\nmodel %s",
 						written(nil, q.document()), got, err, want, written(nil, w.bearers[i].claims), w.text)

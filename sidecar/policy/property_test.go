@@ -107,7 +107,7 @@ func loaded(t *testing.T, model string) (*policy.Policy, error) {
 		return nil, err
 	}
 	// What is looked for here is no matter of time.
-	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{})
+	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{Memo: 16 << 20})
 	if err != nil {
 		t.Fatalf("%s: %v", model, err)
 	}
@@ -127,7 +127,7 @@ func reloaded(t *testing.T, model string) *policy.Policy {
 // decides asks p; a question that cannot be decided fails the test.
 func decides(t *testing.T, p *policy.Policy, in policy.Input, q question) decision.Decision {
 	t.Helper()
-	d, err := p.Check(t.Context(), in, q.parsed(t, nil))
+	d, err := decide(t, p, in, q.parsed(t, nil))
 	if err != nil {
 		t.Fatalf("Check(%s) = %+v, %v", written(nil, q.document()), d, err)
 	}

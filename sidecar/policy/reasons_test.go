@@ -126,7 +126,7 @@ func answer(t *testing.T, p *policy.Policy, in policy.Input, what string) decisi
 		}
 		return routed.Decision
 	}
-	d, err := p.Check(t.Context(), in, ask(t, what))
+	d, err := decide(t, p, in, ask(t, what))
 	if err != nil {
 		t.Fatal(err)
 	}

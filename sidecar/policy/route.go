@@ -15,28 +15,39 @@ import (
 
 // A Routed is the answer about a request that a proxy asks about.
 type Routed struct {
-	decision.Decision
+	*decision.Answer
 	// Governs is the route of the model that the request falls under; its Route is nil where
 	// none does.
 	Governs route.Match
-	// Edits are what the bundle's own entrypoint wants done besides.
-	Edits decision.Edits
 }
 
 // Route answers a proxy that asks about a request: which route of the model governs it,
 // and whether the session may go on to it. Like [Policy.Check] it never fails.
 func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed Routed, cause error) {
 	if r.Host == "" && p.router.ByHost() {
-		routed.Decision = decision.Because(decision.RequestMalformed, "the model's routes name hosts, and the request does not say its own")
+		routed.Answer = because(decision.RequestMalformed, "the model's routes name hosts, and the request does not say its own")
 		return routed, nil
 	}
+	in = p.gated(in)
 	routed.Governs = p.router.Match(r.Method, r.Host, r.Target.Path)
-	document, err := p.routeDocument(p.gated(in), r, routed.Governs)
+	read, err := p.readDocument(r)
 	if err != nil {
-		routed.Decision = decision.Because(decision.RequestMalformed, err.Error())
+		routed.Answer = because(decision.RequestMalformed, err.Error())
 		return routed, nil
 	}
-	routed.Decision, routed.Edits, cause = p.decide(ctx, p.route, document, in.Now)
+	k := p.memo.key(&p.route.entrypoint)
+	defer p.memo.done(k)
+	k.proxied(&p.route.entrypoint, in, p.governed[routed.Governs.Route], routed.Governs, read, p.generation)
+	if known, ok := p.memo.find(k); ok {
+		routed.Answer = known.answer
+		return routed, known.cause
+	}
+	document, err := routeDocument(in, routed.Governs, read)
+	if err != nil {
+		routed.Answer = because(decision.RequestMalformed, err.Error())
+		return routed, nil
+	}
+	routed.Answer, cause = p.decided(ctx, k, &p.route, document, in.Now)
 	return routed, cause
 }
 
@@ -46,15 +57,27 @@ func (p *Policy) Explain(r request.Proxied) route.Explanation {
 }
 
 // routeDocument is the input of the route entrypoint (DESIGN section 4, column route). What
-// no rule of the bundle reads is not in it. What one may read and cannot be read is an
-// error: a rule that denies by it would find nothing.
-func (p *Policy) routeDocument(in Input, r request.Proxied, governs route.Match) (ast.Value, error) {
+// was read of the request is of [Policy.readDocument].
+func routeDocument(in Input, governs route.Match, read ast.Object) (ast.Value, error) {
 	object := in.document()
 	object.Insert(ast.InternedTerm("route"), routeTerm(governs))
 	if governs.Route != nil && governs.Route.Require != nil {
 		if err := in.require(object, *governs.Route.Require); err != nil {
 			return nil, fmt.Errorf("route: %w", err)
 		}
+	}
+	if read != nil {
+		read.Foreach(func(name, value *ast.Term) { object.Insert(name, value) })
+	}
+	return object, nil
+}
+
+// readDocument is what the input says of the request itself, nil where no rule reads that.
+// What no rule reads is not in it. What one may read and cannot be read is an error: a rule
+// that denies by it would find nothing.
+func (p *Policy) readDocument(r request.Proxied) (ast.Object, error) {
+	if p.reads == (reads{}) {
+		return nil, nil
 	}
 	var query url.Values
 	var content request.Content
@@ -69,6 +92,7 @@ func (p *Policy) routeDocument(in Input, r request.Proxied, governs route.Match)
 			return nil, err
 		}
 	}
+	object := ast.NewObject()
 	if p.reads.request {
 		term, err := p.requestTerm(r, query, content)
 		if err != nil {

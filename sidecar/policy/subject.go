@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -23,6 +24,8 @@ type Subject struct {
 	// effective is the last policy's word on the session: a pure function of both, since
 	// revocation, which the clock changes, comes before it.
 	effective atomic.Pointer[remembered]
+	// projected is what each entrypoint of the last policy reads of the session.
+	projected [entrypoints]atomic.Pointer[projection]
 }
 
 // remembered is a result with the policy that it is of, by number: a pointer would keep the
@@ -30,6 +33,31 @@ type Subject struct {
 type remembered struct {
 	generation uint64
 	Effective
+}
+
+// A projection is the session's part of the keys of one entrypoint, with the policy that it
+// is of, by number. It has no bytes where it would be too long.
+type projection struct {
+	generation uint64
+	bytes      []byte
+	ok         bool
+}
+
+// project is what an entrypoint reads of the session; ok is false where that is not to
+// be remembered. Nobody may change it.
+func (s *Subject) project(e *entrypoint, p *part, generation uint64) (bytes []byte, ok bool) {
+	at := &s.projected[e.number]
+	if known := at.Load(); known != nil && known.generation == generation {
+		return known.bytes, known.ok
+	}
+	made := &projection{generation: generation}
+	made.bytes, made.ok = p.append(nil, s.value.Value)
+	if len(made.bytes) > maxKey {
+		made.bytes, made.ok = nil, false
+	}
+	made.bytes = slices.Clip(made.bytes)
+	at.Store(made)
+	return made.bytes, made.ok
 }
 
 // Size is the memory that the subject takes, in bytes, roughly and rather too much.
@@ -79,7 +107,8 @@ func sizeOf(s *session.Session, value ast.Value) int {
 			names += len(scoped.Org) + len(scoped.User)
 		}
 	}
-	return weight(value) + 3*len(s.Claims) + 64*names
+	// Once more for what is remembered of it.
+	return 2*weight(value) + 3*len(s.Claims) + 64*names
 }
 
 // NewSubject prepares a session for evaluation.

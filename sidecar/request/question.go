@@ -18,6 +18,24 @@ type Question struct {
 	Action   string
 	Resource jsontext.Value
 	Context  jsontext.Value
+
+	normal jsontext.Value
+}
+
+// Normal is the question as it was understood, without Resource and Context: the normalised
+// requirement, {"any": [...]}, or {"action": ...}.
+func (q *Question) Normal() jsontext.Value {
+	if q.normal != nil {
+		return q.normal
+	}
+	if q.Action == "" {
+		return q.Require.AppendJSON(nil)
+	}
+	text, err := jsontext.AppendQuote([]byte(`{"action":`), q.Action)
+	if err != nil {
+		return nil
+	}
+	return append(text, '}')
 }
 
 // maxParts bounds the plain terms of a question, so that deciding it is quick.
@@ -123,6 +141,7 @@ func readQuestion(dec *jsontext.Decoder) (Question, error) {
 	if n := q.Require.Parts(); n > maxParts {
 		return Question{}, fmt.Errorf("the question comes to %d plain requirements; at most %d are decided", n, maxParts)
 	}
+	q.normal = q.Normal()
 	return q, nil
 }
 

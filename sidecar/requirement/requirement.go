@@ -69,6 +69,18 @@ func (r Requirement) Parts() int {
 	return n
 }
 
+// Reverifies reports whether any term asks for a recent verification.
+func (r Requirement) Reverifies() bool { return reverifies(r.Any) }
+
+func reverifies(terms []Term) bool {
+	for i := range terms {
+		if terms[i].Reverification != nil || reverifies(terms[i].All) {
+			return true
+		}
+	}
+	return false
+}
+
 // AppendJSON appends the normalised form to dst: {"any":[…]}, where every term is an
 // object of the members it asks for, or {"all":[…]}. [Parse] reads it back as an equal
 // requirement.

@@ -94,7 +94,7 @@ func option(pair decision.Pair, action corev3.HeaderValueOption_HeaderAppendActi
 // metadata is for Envoy's access log and later filters: the decision's id, why it denies,
 // and what the policy adds, which takes the place of neither.
 func metadata(a ProxyAnswer) *structpb.Struct {
-	own := map[string]any{"decision_id": a.ID}
+	own := map[string]any{"decision_id": a.ID.String()}
 	if !a.Decision.Allow {
 		reasons := make([]any, len(a.Decision.Reasons))
 		for i, r := range a.Decision.Reasons {

@@ -57,13 +57,13 @@ func told(t *testing.T, r *authv3.CheckResponse) string {
 			parts = append(parts, fmt.Sprintf("%s:%v", name, v.AsInterface()))
 		}
 	}
-	return strings.Join(parts, "|")
+	return strings.ReplaceAll(strings.Join(parts, "|"), someID.String(), "id")
 }
 
 func TestProxy_Check(t *testing.T) {
 	f := func(name string, a ProxyAnswer, want string) {
 		t.Helper()
-		a.ID = "id"
+		a.ID = someID
 		if got := told(t, usual.Check(a)); got != want+"|decision_id:id" && !strings.HasPrefix(got, want+"|decision_id:id|") {
 			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
@@ -128,10 +128,10 @@ func TestProxy_Check_metadata(t *testing.T) {
 		}
 	}
 	own := decision.Edits{Metadata: map[string]any{"own": map[string]any{"a": 1.5}, "decision_id": "forged", "reasons": "forged"}}
-	f(ProxyAnswer{ID: "id", Decision: decision.Allowed(), Edits: own}, "|decision_id:id|reasons:forged|own:map[a:1.5]")
-	f(ProxyAnswer{ID: "id", Decision: decision.Because(decision.RoleRequired, ""), Edits: own}, "|decision_id:id|reasons:[role_required]|own:map[a:1.5]")
+	f(ProxyAnswer{ID: someID, Decision: decision.Allowed(), Edits: own}, "|decision_id:id|reasons:forged|own:map[a:1.5]")
+	f(ProxyAnswer{ID: someID, Decision: decision.Because(decision.RoleRequired, ""), Edits: own}, "|decision_id:id|reasons:[role_required]|own:map[a:1.5]")
 	own.Metadata["bad"] = "\xff"
-	f(ProxyAnswer{ID: "id", Decision: decision.Because(decision.RoleRequired, ""), Edits: own}, "|decision_id:id|reasons:[role_required]")
+	f(ProxyAnswer{ID: someID, Decision: decision.Because(decision.RoleRequired, ""), Edits: own}, "|decision_id:id|reasons:[role_required]")
 	if own.Metadata["decision_id"] != "forged" {
 		t.Error("Check changed the policy's metadata")
 	}

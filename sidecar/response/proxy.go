@@ -19,7 +19,7 @@ type Proxy struct {
 
 // A ProxyAnswer is what an answer to a proxy is made of.
 type ProxyAnswer struct {
-	ID       string
+	ID       decision.ID
 	Decision decision.Decision
 	// Deny is the matched route's own way to refuse.
 	Deny Deny
@@ -87,7 +87,7 @@ func (p Proxy) AuthRequest(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 
 // Bare refuses what a proxy sent and no door has seen, with a status that the proxy takes
 // for a denial and nothing else: proxies relay texts to strangers.
-func Bare(ctx *fasthttp.RequestCtx, id string, status int) {
+func Bare(ctx *fasthttp.RequestCtx, id decision.ID, status int) {
 	begin(ctx, ProxyAnswer{ID: id})
 	ctx.SetStatusCode(status)
 }
@@ -97,9 +97,7 @@ func begin(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 	h.SetNoDefaultContentType(true)
 	// Proxies can be told to keep answers, and one is for one request.
 	h.Set(fasthttp.HeaderCacheControl, noStore)
-	if a.ID != "" {
-		h.Set(HeaderDecisionID, a.ID)
-	}
+	identify(h, a.ID)
 	ctx.SetStatusCode(fasthttp.StatusOK)
 }
 

@@ -69,8 +69,8 @@ func (p Proxy) refuse(a ProxyAnswer, sendable func(status int) bool) refusal {
 	}
 	// A 404 or a redirect may be cached where nothing forbids it (RFC 9110 section 15.1).
 	r.set(fasthttp.HeaderCacheControl, noStore)
-	if a.ID != "" {
-		r.set(HeaderDecisionID, a.ID)
+	if !a.ID.None() {
+		r.set(HeaderDecisionID, a.ID.String())
 	}
 	if r.body != "" && !has(r.headers, fasthttp.HeaderContentType) {
 		r.set(fasthttp.HeaderContentType, "text/plain; charset=utf-8")

@@ -18,16 +18,40 @@ const HeaderDecisionID = "X-Decision-Id"
 
 const contentType = "application/json"
 
-// Decision answers POST /v1/check: 200 for every decision, whatever it is.
-func Decision(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
-	write(ctx, fasthttp.StatusOK, id, d)
+// Answer answers POST /v1/check: 200 for every decision, whatever it is.
+func Answer(ctx *fasthttp.RequestCtx, id decision.ID, a *decision.Answer) {
+	head(ctx, fasthttp.StatusOK, id)
+	ctx.Response.SetBodyRaw(a.Text(render))
 }
 
-// Decisions answers POST /v1/checks, in the order of the questions.
-func Decisions(ctx *fasthttp.RequestCtx, id string, all []decision.Decision) {
-	write(ctx, fasthttp.StatusOK, id, struct {
-		Results []decision.Decision `json:"results"`
-	}{all})
+// Answers answers POST /v1/checks, in the order of the questions.
+func Answers(ctx *fasthttp.RequestCtx, id decision.ID, all []*decision.Answer) {
+	head(ctx, fasthttp.StatusOK, id)
+	ctx.Response.AppendBodyString(`{"results":[`)
+	for i, a := range all {
+		if i > 0 {
+			ctx.Response.AppendBodyString(",")
+		}
+		ctx.Response.AppendBody(a.Text(render))
+	}
+	ctx.Response.AppendBodyString(`]}`)
+}
+
+// Decision answers POST /v1/check for what nobody remembers.
+func Decision(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision) {
+	Answer(ctx, id, &decision.Answer{Decision: d})
+}
+
+// unwritable is the denial in the place of what cannot be written.
+const unwritable = `{"allow":false,"status":403,"reasons":[{"code":"policy_error"}]}`
+
+// render is a decision as JSON callers get it.
+func render(d decision.Decision) []byte {
+	text, err := json.Marshal(d, encoding)
+	if err != nil {
+		return []byte(unwritable)
+	}
+	return text
 }
 
 // A Session is the answer to GET /v1/session: the document that policy sees, and what it
@@ -41,13 +65,13 @@ type Session struct {
 }
 
 // WriteSession answers GET /v1/session where there is a session.
-func WriteSession(ctx *fasthttp.RequestCtx, id string, s Session) {
+func WriteSession(ctx *fasthttp.RequestCtx, id decision.ID, s Session) {
 	write(ctx, fasthttp.StatusOK, id, s)
 }
 
 // NoSession answers GET /v1/session where there is none, with the decision's status:
 // 401, or 503 where nothing can be decided now.
-func NoSession(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
+func NoSession(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision) {
 	if d.Status == fasthttp.StatusUnauthorized {
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge(d))
 	}
@@ -59,7 +83,7 @@ func NoSession(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
 // Refusal answers what is no question of the protocol, with a status of HTTP's own: 400
 // for a body that is none, 404, 405, 413, 431, and so on. It is a denial like any other.
 func Refusal(ctx *fasthttp.RequestCtx, status int, message string) {
-	write(ctx, status, "", decision.Because(decision.RequestMalformed, message))
+	write(ctx, status, decision.ID{}, decision.Because(decision.RequestMalformed, message))
 }
 
 // encoding is how values become JSON. Reasons may hold texts that a policy made of any
@@ -74,18 +98,28 @@ var encoding = json.JoinOptions(
 )
 
 // write sends a value as JSON. What cannot be written is a denial.
-func write(ctx *fasthttp.RequestCtx, status int, id string, value any) {
+func write(ctx *fasthttp.RequestCtx, status int, id decision.ID, value any) {
 	body, err := json.Marshal(value, encoding)
 	if err != nil {
 		status = fasthttp.StatusInternalServerError
-		body = []byte(`{"allow":false,"status":403,"reasons":[{"code":"policy_error"}]}`)
+		body = []byte(unwritable)
 	}
+	head(ctx, status, id)
+	ctx.SetBody(body)
+}
+
+// head begins an answer of JSON.
+func head(ctx *fasthttp.RequestCtx, status int, id decision.ID) {
 	h := &ctx.Response.Header
 	h.SetContentType(contentType)
-	h.Set(fasthttp.HeaderCacheControl, "no-store")
-	if id != "" {
-		h.Set(HeaderDecisionID, id)
-	}
+	h.Set(fasthttp.HeaderCacheControl, noStore)
+	identify(h, id)
 	ctx.SetStatusCode(status)
-	ctx.SetBody(body)
+}
+
+// identify names the logged decision.
+func identify(h *fasthttp.ResponseHeader, id decision.ID) {
+	if !id.None() {
+		h.SetBytesV(HeaderDecisionID, id[:])
+	}
 }

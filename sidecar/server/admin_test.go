@@ -176,7 +176,8 @@ func TestAdmin_metrics(t *testing.T) {
 	labels := map[string][]string{
 		"postern_abandoned_evaluations": nil, "postern_bundle_age_seconds": nil, "postern_bundle_info": {"digest", "revision"},
 		"postern_bundle_loaded_timestamp_seconds": nil, "postern_bundle_reloads_total": {"result"},
-		"postern_decision_duration_seconds": {"door"}, "postern_decision_log_lost_total": nil,
+		"postern_decision_duration_seconds": {"door"}, "postern_decision_memo_bytes": nil, "postern_decision_memo_evictions_total": nil,
+		"postern_decision_memo_hits_total": nil, "postern_decision_memo_misses_total": nil, "postern_decision_log_lost_total": nil,
 		"postern_decisions_total": {"door", "outcome"}, "postern_denial_reasons_total": {"door", "reason"},
 		"postern_key_reloads_total": {"issuer", "result"}, "postern_keys": {"issuer"}, "postern_ready": nil,
 		"postern_requests_in_flight": nil, "postern_token_cache_bytes": nil, "postern_token_cache_evictions_total": nil,

@@ -2,11 +2,8 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fasthttp"
 
@@ -23,20 +20,20 @@ const batchDeadlines = 10
 // check answers POST /v1/check. The request's own context is not handed on: it ends when
 // a drain begins, and what was taken is answered.
 func (s *Server) check(ctx *fasthttp.RequestCtx) {
-	q, err := request.ParseCheck(ctx.PostBody())
+	q, err := s.questions.Check(ctx.PostBody())
 	if err != nil {
 		s.malformed(ctx, decision.DoorCheck, err)
 		return
 	}
 	a := s.begin(ctx, decision.DoorCheck)
-	d := s.decide(context.Background(), a, q)
-	s.record(a, nil, questionJSON(q), d)
-	response.Decision(ctx, a.id, d)
+	answer := s.decide(context.Background(), &a, q)
+	s.record(&a, nil, q.Normal(), answer.Decision)
+	response.Answer(ctx, a.id, answer)
 }
 
 // checks answers POST /v1/checks: every question on one snapshot, for one session.
 func (s *Server) checks(ctx *fasthttp.RequestCtx) {
-	questions, err := request.ParseChecks(ctx.PostBody(), s.config.Limits.Batch)
+	questions, err := s.questions.Checks(ctx.PostBody())
 	if err != nil {
 		s.malformed(ctx, decision.DoorChecks, err)
 		return
@@ -44,13 +41,13 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 	a := s.begin(ctx, decision.DoorChecks)
 	within, cancel := context.WithTimeout(context.Background(), batchDeadlines*s.config.Policy.Deadline)
 	defer cancel()
-	results := make([]decision.Decision, len(questions))
-	for i, q := range questions {
+	answers := make([]*decision.Answer, len(questions))
+	for i := range questions {
 		a.began = time.Now()
-		results[i] = s.decide(within, a, q)
-		s.record(a, &i, questionJSON(q), results[i])
+		answers[i] = s.decide(within, &a, &questions[i])
+		s.record(&a, &i, questions[i].Normal(), answers[i].Decision)
 	}
-	response.Decisions(ctx, a.id, results)
+	response.Answers(ctx, a.id, answers)
 }
 
 // session answers GET /v1/session.
@@ -74,7 +71,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 		s.noSession(ctx, a, decision.Because(decision.PolicyError, ""))
 		return
 	}
-	s.record(a, nil, nil, d)
+	s.record(&a, nil, nil, d)
 	response.WriteSession(ctx, a.id, response.Session{
 		Session:     document,
 		Permissions: effective.Permissions,
@@ -85,13 +82,13 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) noSession(ctx *fasthttp.RequestCtx, a asking, d decision.Decision) {
-	s.record(a, nil, nil, d)
+	s.record(&a, nil, nil, d)
 	response.NoSession(ctx, a.id, d)
 }
 
 // An asking is one request that is being answered: who asks, on which snapshot.
 type asking struct {
-	id       string
+	id       decision.ID
 	door     decision.Door
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
@@ -109,7 +106,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, door decision.Door) asking {
 
 func (s *Server) beginWith(door decision.Door, credential request.Credential) asking {
 	return asking{
-		id:       newID(),
+		id:       decision.NewID(),
 		door:     door,
 		began:    time.Now(),
 		snapshot: s.current.Load(),
@@ -118,26 +115,25 @@ func (s *Server) beginWith(door decision.Door, credential request.Credential) as
 }
 
 // decide answers one question.
-func (s *Server) decide(ctx context.Context, a asking, q request.Question) decision.Decision {
+func (s *Server) decide(ctx context.Context, a *asking, q *request.Question) *decision.Answer {
 	if a.snapshot == nil {
-		return decision.Because(decision.NotReady, "")
+		return &decision.Answer{Decision: decision.Because(decision.NotReady, "")}
 	}
-	d, cause := a.snapshot.policy.Check(ctx, a.input, q)
-	s.complain(a, d, cause)
-	return d
+	answer, cause := a.snapshot.policy.Check(ctx, a.input, q)
+	s.complain(a, answer.Decision, cause)
+	return answer
 }
 
 // record counts a decision, its time and its reasons, and logs it under its id. Every
 // decision passes here once, whatever it is. The question is nil where none was asked.
-func (s *Server) record(a asking, item *int, question jsontext.Value, d decision.Decision) {
+func (s *Server) record(a *asking, item *int, question jsontext.Value, d decision.Decision) {
 	took := time.Since(a.began)
-	s.metrics.decided(a.door, d)
-	s.metrics.took(a.door, took)
+	s.metrics.decided(a.door, d, took)
 	if s.audit == nil {
 		return
 	}
 	r := audit.Record{
-		ID:          a.id,
+		ID:          a.id.String(),
 		Time:        s.now().UTC(),
 		Door:        a.door,
 		Item:        item,
@@ -162,23 +158,9 @@ func (s *Server) record(a asking, item *int, question jsontext.Value, d decision
 	s.audit.Write(r)
 }
 
-// questionJSON is the question as it was understood.
-func questionJSON(q request.Question) jsontext.Value {
-	if q.Action == "" {
-		return q.Require.AppendJSON(nil)
-	}
-	text, err := json.Marshal(struct {
-		Action string `json:"action"`
-	}{q.Action})
-	if err != nil {
-		return nil
-	}
-	return text
-}
-
 // malformed answers a body that is no question.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err error) {
-	s.metrics.decided(door, decision.Because(decision.RequestMalformed, ""))
+	s.metrics.counted(door, decision.Because(decision.RequestMalformed, ""))
 	response.Refusal(ctx, fasthttp.StatusBadRequest, err.Error())
 }
 
@@ -189,16 +171,8 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 }
 
 // unseen records a denial of a request that was not looked at, and returns its id.
-func (s *Server) unseen(door decision.Door, denied decision.Decision) string {
-	a := asking{id: newID(), door: door, began: time.Now(), snapshot: s.current.Load()}
-	s.record(a, nil, nil, denied)
+func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
+	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load()}
+	s.record(&a, nil, nil, denied)
 	return a.id
-}
-
-// newID is a random UUID (RFC 9562 section 5.4). It need not be a secret.
-func newID() string {
-	high, low := rand.Uint64(), rand.Uint64()
-	high = high&^0xf000 | 0x4000
-	low = low&^(3<<62) | 2<<62
-	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", high>>32, high>>16&0xffff, high&0xffff, low>>48, low&(1<<48-1))
 }

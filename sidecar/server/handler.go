@@ -19,7 +19,7 @@ type door struct {
 	method string // empty for any
 	serve  func(ctx *fasthttp.RequestCtx)
 	// refuse writes a denial for a request that was not looked at: overload, or a panic.
-	refuse func(ctx *fasthttp.RequestCtx, id string, d decision.Decision)
+	refuse func(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision)
 }
 
 // The paths of two doors of proxies. Envoy's is request.ExtAuthzPrefix.

@@ -57,7 +57,7 @@ func TestEnter_panic(t *testing.T) {
 				ctx.Response.Header.Set("X-Early", "1")
 				panic("the token is marker")
 			}
-			response.Decision(ctx, "id", decision.Allowed())
+			response.Decision(ctx, decision.NewID(), decision.Allowed())
 		}, response.Decision},
 		"/v1/session": {"session", "GET", func(*fasthttp.RequestCtx) { panic(errors.New("boom")) }, response.NoSession},
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ type metrics struct {
 	seconds   *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
 	keyLoads  *prometheus.CounterVec
+	byDoor    map[decision.Door]*tally
 }
 
 func newMetrics(s *Server) *metrics {
@@ -40,6 +42,7 @@ func newMetrics(s *Server) *metrics {
 			Name: "postern_key_reloads_total", Help: "Key set loads by issuer and result (ok, error).",
 		}, []string{"issuer", "result"}),
 	}
+	m.byDoor = m.tallies()
 	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		state{s})
@@ -49,23 +52,79 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-func (m *metrics) decided(door decision.Door, d decision.Decision) {
+// noDoor labels what no door has seen.
+const noDoor decision.Door = "http"
+
+// A tally is the metrics of one door, found once: to look a label up takes a lock. What a
+// door never had is not shown until it has.
+type tally struct {
+	allow, deny lazy[prometheus.Counter]
+	reasons     map[decision.Code]*lazy[prometheus.Counter]
+	seconds     lazy[prometheus.Observer]
+}
+
+// A lazy metric is made when it is first used; to make it again gives the same.
+type lazy[T any] struct {
+	made atomic.Pointer[T]
+	make func() T
+}
+
+func (l *lazy[T]) get() T {
+	if made := l.made.Load(); made != nil {
+		return *made
+	}
+	made := l.make()
+	l.made.Store(&made)
+	return made
+}
+
+// tallies are the metrics of every door.
+func (m *metrics) tallies() map[decision.Door]*tally {
+	all := map[decision.Door]*tally{}
+	for _, door := range append(decision.Doors(), noDoor) {
+		t := &tally{reasons: map[decision.Code]*lazy[prometheus.Counter]{}}
+		t.allow.make = func() prometheus.Counter { return m.decisions.WithLabelValues(string(door), "allow") }
+		t.deny.make = func() prometheus.Counter { return m.decisions.WithLabelValues(string(door), "deny") }
+		t.seconds.make = func() prometheus.Observer { return m.seconds.WithLabelValues(string(door)) }
+		for _, code := range decision.Codes() {
+			t.reasons[code] = &lazy[prometheus.Counter]{make: func() prometheus.Counter {
+				return m.reasons.WithLabelValues(string(door), string(code))
+			}}
+		}
+		all[door] = t
+	}
+	return all
+}
+
+// tally is that of a door; a door that is none of them counts as no door.
+func (m *metrics) tally(door decision.Door) *tally {
+	if t, ok := m.byDoor[door]; ok {
+		return t
+	}
+	return m.byDoor[noDoor]
+}
+
+// decided counts a decision and the time that it took.
+func (m *metrics) decided(door decision.Door, d decision.Decision, took time.Duration) {
+	m.counted(door, d)
+	m.tally(door).seconds.get().Observe(took.Seconds())
+}
+
+// counted counts a decision that took no time.
+func (m *metrics) counted(door decision.Door, d decision.Decision) {
+	t := m.tally(door)
 	if d.Allow {
-		m.decisions.WithLabelValues(string(door), "allow").Inc()
+		t.allow.get().Inc()
 		return
 	}
-	m.decisions.WithLabelValues(string(door), "deny").Inc()
+	t.deny.get().Inc()
 	var last decision.Code
-	for _, r := range d.Reasons { // sorted by code
+	for _, r := range d.Reasons { // sorted by code; all are of the closed set
 		if r.Code != last {
-			m.reasons.WithLabelValues(string(door), string(r.Code)).Inc()
+			t.reasons[r.Code].get().Inc()
 		}
 		last = r.Code
 	}
-}
-
-func (m *metrics) took(door decision.Door, d time.Duration) {
-	m.seconds.WithLabelValues(string(door)).Observe(d.Seconds())
 }
 
 func (m *metrics) reloaded(err error) {
@@ -98,13 +157,17 @@ var (
 	descMisses    = prometheus.NewDesc("postern_token_cache_misses_total", "Tokens that had to be verified.", nil, nil)
 	descEvictions = prometheus.NewDesc("postern_token_cache_evictions_total", "Verified tokens that were dropped for want of room.", nil, nil)
 	descBytes     = prometheus.NewDesc("postern_token_cache_bytes", "Room that verified tokens take, roughly.", nil, nil)
+	descMemoHits  = prometheus.NewDesc("postern_decision_memo_hits_total", "Decisions that were remembered.", nil, nil)
+	descMemoMiss  = prometheus.NewDesc("postern_decision_memo_misses_total", "Decisions that might have been remembered, and were evaluated.", nil, nil)
+	descMemoOut   = prometheus.NewDesc("postern_decision_memo_evictions_total", "Remembered decisions that were dropped for want of room.", nil, nil)
+	descMemoBytes = prometheus.NewDesc("postern_decision_memo_bytes", "Room that the remembered decisions of the bundle that decides take, roughly.", nil, nil)
 	descKeys      = prometheus.NewDesc("postern_keys", "Usable keys by issuer.", []string{"issuer"}, nil)
 )
 
 func (c state) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descBundle, descLoaded, descAge, descInFlight, descAbandoned,
-		descLost, descHits, descMisses, descEvictions, descBytes, descKeys,
+		descLost, descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys,
 	} {
 		ch <- d
 	}
@@ -126,6 +189,7 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 		gauge(descBundle, 1, snap.bundle.Revision, snap.bundle.Digest)
 		gauge(descLoaded, float64(snap.loadedAt.Unix()))
 		gauge(descAge, c.s.now().Sub(snap.loadedAt).Seconds())
+		gauge(descMemoBytes, float64(snap.policy.Remembered()))
 		gauge(descAbandoned, float64(snap.bound.Running()))
 	}
 	gauge(descInFlight, float64(c.s.inFlight.Load()))
@@ -135,6 +199,10 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 	counter(descMisses, float64(cache.Misses))
 	counter(descEvictions, float64(cache.Evictions))
 	gauge(descBytes, float64(cache.Bytes))
+	memo := c.s.memo.Stats()
+	counter(descMemoHits, float64(memo.Hits))
+	counter(descMemoMiss, float64(memo.Misses))
+	counter(descMemoOut, float64(memo.Evictions))
 	for name, i := range c.s.issuers {
 		gauge(descKeys, float64(i.keys.Status().Keys), name)
 	}

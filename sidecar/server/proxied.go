@@ -34,7 +34,7 @@ func (s *Server) proxyDoor(name decision.Door, answer func(*fasthttp.RequestCtx,
 			asked, err := read(&ctx.Request)
 			answer(ctx, s.proxied(context.Background(), asked, err))
 		},
-		refuse: func(ctx *fasthttp.RequestCtx, id string, d decision.Decision) {
+		refuse: func(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision) {
 			answer(ctx, response.ProxyAnswer{ID: id, Decision: d})
 		},
 	}
@@ -59,7 +59,7 @@ func (s *Server) proxied(ctx context.Context, asked request.Proxied, unreadable 
 	if answer.Decision.Status == fasthttp.StatusUnauthorized && s.config.SignInURL != "" && asked.Page() {
 		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
 	}
-	s.record(a, nil, nil, answer.Decision)
+	s.record(&a, nil, nil, answer.Decision)
 	return answer
 }
 
@@ -94,12 +94,12 @@ func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAns
 	ctx, cancel := context.WithTimeout(ctx, s.config.Policy.Deadline)
 	defer cancel()
 	routed, cause := a.snapshot.policy.Route(ctx, a.input, *a.proxied)
-	answer.Decision, answer.Edits = routed.Decision, routed.Edits
+	answer.Decision, answer.Edits = routed.Decision, routed.Answer.Edits
 	if governs := routed.Governs.Route; governs != nil {
 		a.pattern = governs.Match
 		answer.Deny = response.Deny(governs.Deny)
 	}
-	if err := s.answers.Carries(a.door, routed.Allow, routed.Edits); err != nil {
+	if err := s.answers.Carries(a.door, routed.Allow, routed.Answer.Edits); err != nil {
 		cause = err
 		answer.Decision = decision.Because(decision.PolicyError, "the policy asks for what this door cannot do; the log says what")
 		answer.Edits = decision.Edits{}
@@ -110,7 +110,7 @@ func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAns
 	if broken(answer.Decision) {
 		answer.Deny = response.Deny{} // which is for sessions
 	}
-	s.complain(*a, answer.Decision, cause)
+	s.complain(a, answer.Decision, cause)
 }
 
 // identify adds who the session is.
@@ -136,7 +136,7 @@ func broken(d decision.Decision) bool {
 }
 
 // complain logs what kept policy from an answer.
-func (s *Server) complain(a asking, d decision.Decision, cause error) {
+func (s *Server) complain(a *asking, d decision.Decision, cause error) {
 	if cause == nil {
 		return
 	}

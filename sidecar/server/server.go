@@ -21,6 +21,7 @@ import (
 	"postern/sidecar/audit"
 	"postern/sidecar/cache"
 	"postern/sidecar/config"
+	"postern/sidecar/request"
 	"postern/sidecar/response"
 	"postern/sidecar/token"
 	"postern/sidecar/watch"
@@ -60,14 +61,16 @@ type Server struct {
 	now     func() time.Time
 	serving func(addresses map[string]string)
 
-	verifier *token.Verifier
-	issuers  map[string]*issuer
-	cookies  []string
-	answers  response.Proxy
-	identity []string // names of the headers that tell an upstream who it is
-	tokens   *cache.Cache[verified]
-	audit    *audit.Log
-	metrics  *metrics
+	verifier  *token.Verifier
+	issuers   map[string]*issuer
+	cookies   []string
+	answers   response.Proxy
+	identity  []string // names of the headers that tell an upstream who it is
+	tokens    *cache.Cache[verified]
+	memo      *cache.Counts // of every bundle's decisions
+	questions *request.Questions
+	audit     *audit.Log
+	metrics   *metrics
 
 	current   atomic.Pointer[snapshot] // nil until the first good bundle
 	reload    atomic.Pointer[reload]   // the last attempt
@@ -108,6 +111,10 @@ func New(o Options) (*Server, error) {
 	s.identity = s.answers.Identity.Names()
 	var err error
 	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
+		return nil, err
+	}
+	s.memo = cache.NewCounts()
+	if s.questions, err = request.NewQuestions(o.Config.Limits.Batch); err != nil {
 		return nil, err
 	}
 	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {

@@ -158,11 +158,18 @@ func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
 		return nil, err
 	}
 	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}
-	p, err := policy.New(ctx, b, bound, PolicyOptions(s.config))
+	p, err := policy.New(ctx, b, bound, s.policyOptions())
 	if err != nil {
 		return nil, err
 	}
 	return &snapshot{policy: p, bundle: b, bound: bound, loadedAt: s.now()}, nil
+}
+
+// policyOptions are those of the configuration, with room to remember decisions in.
+func (s *Server) policyOptions() policy.Options {
+	o := PolicyOptions(s.config)
+	o.Memo, o.MemoCounts = int(s.config.Cache.Decisions), s.memo
+	return o
 }
 
 // PolicyOptions are what a configuration says about policy.

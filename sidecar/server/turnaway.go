@@ -26,7 +26,7 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) 
 	door, ok := proxyDoors[doorOf(meant(ctx))]
 	switch {
 	case !ok:
-		s.metrics.decided("http", denied)
+		s.metrics.counted(noDoor, denied)
 		response.Refusal(ctx, status, message)
 		return
 	case door == decision.DoorAuthRequest:

@@ -64,7 +64,11 @@ _asked_for if input.route.organization == input.session.org.id
 
 _asked_for if input.route.organization_slug == input.session.org.slug
 
-_reasons contains {"code": "route_unlisted"} if input.route == null
+_reasons contains {"code": "route_unlisted"} if not _listed
+
+# Of a route only single members are read. Decisions are shared between requests that are
+# equal in what is read, and the route as a whole has the path's parameters in it.
+_listed if is_boolean(input.route.public)
 
 _reasons contains session.refusal if {
 	input.route.public == false

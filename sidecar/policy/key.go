@@ -1,0 +1,130 @@
+package policy
+
+import (
+	"encoding/binary"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// A key is what an entrypoint reads of one input, in bytes: two inputs have the same key
+// only if they are equal in all that is read. Each value stands with its type and its
+// length, and a path that ends before its last name with the depth where it ends and the
+// kind of what is there instead of an object, so that no key is the beginning of another,
+// and none can be read in two ways.
+//
+// Numbers are equal if their digits are: a policy may print them.
+
+// The marks of a key.
+const (
+	markNull    = 'n'
+	markTrue    = 't'
+	markFalse   = 'f'
+	markNumber  = 'd'
+	markString  = 's'
+	markArray   = 'a'
+	markObject  = 'o'
+	markSet     = 'u'
+	markValue   = 'v' // a path leads to a value, which follows
+	markEnd     = 'e' // a path ends; the depth and the kind follow
+	markMissing = 'm' // a part of the input is not there
+	markPart    = 'p' // a part of the input is there; its paths follow
+	markJSON    = 'j' // a text of JSON
+	markOther   = 0   // what no input has
+)
+
+// appendPart appends the paths of one part of the input. A nil value is a part that is not
+// there. It returns ok false for what has no key.
+func (p *part) append(dst []byte, value ast.Value) (key []byte, ok bool) {
+	if value == nil {
+		return append(dst, markMissing), true
+	}
+	dst = append(dst, markPart)
+	for i := range p.paths {
+		if dst, ok = appendPath(dst, value, p.paths[i].names); !ok {
+			return dst, false
+		}
+	}
+	return dst, true
+}
+
+// appendPath appends what a path leads to.
+func appendPath(dst []byte, value ast.Value, names []*ast.Term) ([]byte, bool) {
+	for depth, name := range names {
+		object, ok := value.(ast.Object)
+		var member *ast.Term
+		if ok {
+			member = object.Get(name)
+		}
+		if member == nil {
+			dst = binary.AppendUvarint(append(dst, markEnd), uint64(depth))
+			return append(dst, kindOf(value)), true
+		}
+		value = member.Value
+	}
+	return appendValue(append(dst, markValue), value)
+}
+
+// kindOf is the mark of a value's type.
+func kindOf(value ast.Value) byte {
+	switch v := value.(type) {
+	case ast.Null:
+		return markNull
+	case ast.Boolean:
+		if v {
+			return markTrue
+		}
+		return markFalse
+	case ast.Number:
+		return markNumber
+	case ast.String:
+		return markString
+	case *ast.Array:
+		return markArray
+	case ast.Object:
+		return markObject
+	case ast.Set:
+		return markSet
+	default:
+		return markOther
+	}
+}
+
+// appendValue appends a whole value. Objects and sets are in the order that OPA keeps them
+// in, which is one and the same for equal ones.
+func appendValue(dst []byte, value ast.Value) (key []byte, ok bool) {
+	kind := kindOf(value)
+	dst = append(dst, kind)
+	ok = true
+	each := func(terms ...*ast.Term) {
+		for _, t := range terms {
+			if ok {
+				dst, ok = appendValue(dst, t.Value)
+			}
+		}
+	}
+	switch v := value.(type) {
+	case ast.Null, ast.Boolean:
+	case ast.Number:
+		dst = appendText(dst, string(v))
+	case ast.String:
+		dst = appendText(dst, string(v))
+	case *ast.Array:
+		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		v.Foreach(func(t *ast.Term) { each(t) })
+	case ast.Object:
+		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		v.Foreach(func(name, member *ast.Term) { each(name, member) })
+	case ast.Set:
+		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		v.Foreach(func(t *ast.Term) { each(t) })
+	default:
+		return dst, false
+	}
+	return dst, ok
+}
+
+// appendText appends a text behind its length.
+func appendText[T ~string | ~[]byte](dst []byte, text T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
