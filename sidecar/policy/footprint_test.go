@@ -137,4 +137,3 @@ other if one
 one if input.context.a`, "input.context.a", "input.context.z")
 	f("allow if other with f as g\nother if f(1)\nf(x) if x == 1\ng(x) if x == input.context.a", "input.context.a")
 }
-
