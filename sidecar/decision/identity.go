@@ -1,11 +1,31 @@
 package decision
 
+import "sync/atomic"
+
 // An Identity is who an upstream is told the session is: what the token says of the user,
 // the session and the organization, and the role and permissions that count under the
 // model. The zero value is nobody.
 type Identity struct {
 	User, Session, Org, Role string
 	Permissions              []string
+}
+
+// A Known identity is one that many requests share: nobody may change it.
+type Known struct {
+	Identity
+
+	headers atomic.Pointer[any]
+}
+
+// Headers is what an upstream is told of the identity, made once. All callers must make
+// the same of it.
+func (k *Known) Headers(render func(Identity) any) any {
+	if made := k.headers.Load(); made != nil {
+		return *made
+	}
+	made := render(k.Identity)
+	k.headers.Store(&made)
+	return made
 }
 
 // SameToCGI reports whether CGI and its descendants take two names of headers for one (RFC

@@ -26,15 +26,15 @@ func identified(t testing.TB, p *policy.Policy, claims string) decision.Identity
 			t.Fatalf("Identity of %s = %+v, %v", claims, d, err)
 		}
 		if in.Subject == nil {
-			return identity
+			return identity.Identity
 		}
 		again, _, err := p.Identity(t.Context(), in)
-		if err != nil || !reflect.DeepEqual(identity, again) {
+		if err != nil || !reflect.DeepEqual(identity.Identity, again.Identity) {
 			t.Fatalf("Identity of %s = %+v, then %+v, %v", claims, identity, again, err)
 		}
 	}
 	identity, _, _ := p.Identity(t.Context(), in)
-	return identity
+	return identity.Identity
 }
 
 func TestIdentity(t *testing.T) {
@@ -95,7 +95,7 @@ func TestIdentity_revoked(t *testing.T) {
 		t.Fatalf("Identity = %+v, %v", i, err)
 	}
 	in.Now = now.Add(-1)
-	if i, d, err := p.Identity(t.Context(), in); err != nil || !d.Allow || !reflect.DeepEqual(i, decision.Identity{}) {
+	if i, d, err := p.Identity(t.Context(), in); err != nil || !d.Allow || !reflect.DeepEqual(i.Identity, decision.Identity{}) {
 		t.Errorf("Identity of a revoked session = %+v, %v", i, err)
 	}
 }

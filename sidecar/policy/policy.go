@@ -54,6 +54,7 @@ type Policy struct {
 	txn       storage.Transaction
 	revoked   model.Revoked
 	memo      *memo
+	nobody    decision.Known
 	// generation is another one for every policy of the process.
 	generation uint64
 }
@@ -219,15 +220,26 @@ func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.D
 	if in.Subject == nil {
 		return Effective{}, decision.Because(in.Credential, ""), nil
 	}
-	if known := in.Subject.effective.Load(); known != nil && known.generation == p.generation {
-		return known.Effective, decision.Allowed(), nil
-	}
-	e, err := p.amounts(ctx, in)
+	known, err := p.known(ctx, in)
 	if err != nil {
 		return Effective{}, refusal(err), err
 	}
-	in.Subject.effective.Store(&remembered{p.generation, *e})
-	return *e, decision.Allowed(), nil
+	return *known.effective, decision.Allowed(), nil
+}
+
+// known is what is remembered of a session.
+func (p *Policy) known(ctx context.Context, in Input) (*remembered, error) {
+	if known := in.Subject.effective.Load(); known != nil && known.generation == p.generation {
+		return known, nil
+	}
+	e, err := p.amounts(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	known := &remembered{generation: p.generation, effective: e}
+	known.identity.Identity = identityOf(in.Subject.Session, e)
+	in.Subject.effective.Store(known)
+	return known, nil
 }
 
 // amounts asks what a session comes to.

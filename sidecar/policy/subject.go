@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"postern/sidecar/decision"
 	"postern/sidecar/session"
 )
 
@@ -32,7 +33,8 @@ type Subject struct {
 // old one of each reload.
 type remembered struct {
 	generation uint64
-	Effective
+	effective  *Effective
+	identity   decision.Known
 }
 
 // A projection is the session's part of the keys of one entrypoint, with the policy that it

@@ -10,11 +10,53 @@ import (
 	"github.com/valyala/fasthttp"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"postern/sidecar/decision"
 )
+
+// AppendCheck appends the answer of [Proxy.Check], encoded.
+func (p Proxy) AppendCheck(dst []byte, a ProxyAnswer) ([]byte, error) {
+	if a.Decision.Allow && a.plain() {
+		return appendID(append(dst, a.Upstream.ok...), a.ID), nil
+	}
+	return proto.MarshalOptions{}.MarshalAppend(dst, p.Check(a))
+}
+
+// Numbers of fields, of CheckResponse, and of Struct, its entries and Value in
+// google/protobuf/struct.proto.
+const (
+	fieldDynamicMetadata = 4
+	fieldFields          = 1
+	fieldKey             = 1
+	fieldValue           = 2
+	fieldStringValue     = 3
+)
+
+// appendID appends the metadata that has nothing but the decision's id to a CheckResponse
+// that has none.
+func appendID(dst []byte, id decision.ID) []byte {
+	const key = "decision_id"
+	sized := func(n int) int { return 1 + protowire.SizeBytes(n) } // behind a tag of one byte
+	text := id.String()
+	value := sized(len(text))
+	entry := sized(len(key)) + sized(value)
+	fields := sized(entry)
+	begin := func(field protowire.Number, length int) {
+		dst = protowire.AppendTag(dst, field, protowire.BytesType)
+		dst = protowire.AppendVarint(dst, uint64(length))
+	}
+	begin(fieldDynamicMetadata, fields)
+	begin(fieldFields, entry)
+	begin(fieldKey, len(key))
+	dst = append(dst, key...)
+	begin(fieldValue, value)
+	begin(fieldStringValue, len(text))
+	return append(dst, text...)
+}
 
 // Check answers Envoy's gRPC service. Every append_action is said: what Envoy does where
 // it is not has changed with its versions.

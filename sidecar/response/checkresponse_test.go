@@ -1,6 +1,7 @@
 package response
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,9 +68,15 @@ func TestProxy_Check(t *testing.T) {
 		if got := told(t, usual.Check(a)); got != want+"|decision_id:id" && !strings.HasPrefix(got, want+"|decision_id:id|") {
 			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
+		// What is prepared once says the same.
+		encoded, err := usual.AppendCheck([]byte("before"), a)
+		var again authv3.CheckResponse
+		if err != nil || !bytes.HasPrefix(encoded, []byte("before")) || proto.Unmarshal(encoded[6:], &again) != nil || !proto.Equal(&again, usual.Check(a)) {
+			t.Errorf("%s: encoded it is %v, %v\nwant %v", name, &again, err, usual.Check(a))
+		}
 	}
 	allow := func(i decision.Identity, e decision.Edits) ProxyAnswer {
-		return ProxyAnswer{Decision: decision.Allowed(), Identity: i, Edits: e, Deny: Deny{Status: 404}, SignIn: "x"}
+		return ProxyAnswer{Decision: decision.Allowed(), Upstream: usual.Upstream(i), Edits: e, Deny: Deny{Status: 404}, SignIn: "x"}
 	}
 	f("an allow", allow(ada, decision.Edits{}),
 		"0|x-postern-user=user_1|x-postern-session=sess_1|x-postern-role=org:admin|x-postern-permissions=org:a:read,b%2Cc|-x-postern-org")
@@ -86,7 +93,7 @@ func TestProxy_Check(t *testing.T) {
 
 	const always = "|cache-control=no-store|x-decision-id=id"
 	deny := func(code decision.Code) ProxyAnswer {
-		return ProxyAnswer{Decision: decision.Because(code, "secret"), Identity: ada}
+		return ProxyAnswer{Decision: decision.Because(code, "secret"), Upstream: usual.Upstream(ada)}
 	}
 	f("the zero value", ProxyAnswer{}, "7|403"+always)
 	f("no token", deny(decision.TokenMissing), "16|401|www-authenticate=Bearer"+always)

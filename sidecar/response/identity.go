@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	"postern/sidecar/decision"
 )
 
@@ -27,17 +29,45 @@ func (h IdentityHeaders) Names() []string {
 // answers that are longer still.
 const longestIdentity = 16 << 10
 
-// Fit is an error where an identity is too long for headers. It is never cut: what is left
+// An Upstream is how an upstream is told who a session is, for any number of requests:
+// nobody may change it. It is made by [Proxy.Upstream].
+type Upstream struct {
+	// every are all the headers, empty where the session has none; set are those that have a
+	// value, and missing the names of those that have none.
+	every, set []decision.Pair
+	missing    []string
+	// removals are the missing as Envoy's HTTP service is told, and ok is Envoy's allow but
+	// for its metadata, encoded.
+	removals string
+	ok       []byte
+	err      error
+}
+
+// Fits is an error where the identity is too long for headers. It is never cut: what is left
 // of it would be somebody else's.
-func (h IdentityHeaders) Fit(i decision.Identity) error {
+func (u *Upstream) Fits() error { return u.err }
+
+// Upstream prepares the headers for an identity.
+func (p Proxy) Upstream(i decision.Identity) *Upstream {
+	u := &Upstream{every: p.Identity.pairs(i)}
 	n := 0
-	for _, pair := range h.pairs(i) {
+	for _, pair := range u.every {
 		n += len(pair.Name) + len(pair.Value)
+		if pair.Value == "" {
+			u.missing = append(u.missing, pair.Name)
+		} else {
+			u.set = append(u.set, pair)
+		}
 	}
 	if n > longestIdentity {
-		return fmt.Errorf("the identity headers have %d bytes, and at most %d are sent", n, longestIdentity)
+		u.err = fmt.Errorf("the identity headers have %d bytes, and at most %d are sent", n, longestIdentity)
+		return u
 	}
-	return nil
+	u.removals = strings.Join(u.missing, ",")
+	ok := p.ok(ProxyAnswer{Decision: decision.Allowed(), Upstream: u})
+	ok.DynamicMetadata = nil
+	u.ok, u.err = proto.Marshal(ok)
+	return u
 }
 
 // pairs are all the headers, an empty value for what the session lacks.

@@ -23,10 +23,10 @@ func TestIdentityHeaders_Names(t *testing.T) {
 	}
 }
 
-func TestIdentityHeaders_Fit(t *testing.T) {
+func TestUpstream_Fits(t *testing.T) {
 	f := func(i decision.Identity, fits bool) {
 		t.Helper()
-		if err := identityNames.Fit(i); (err == nil) != fits {
+		if err := usual.Upstream(i).Fits(); (err == nil) != fits {
 			t.Errorf("Fit of %d bytes = %v, want nil: %v", len(i.User)+len(strings.Join(i.Permissions, "")), err, fits)
 		}
 	}
@@ -35,7 +35,8 @@ func TestIdentityHeaders_Fit(t *testing.T) {
 	f(decision.Identity{User: strings.Repeat("a", 16<<10-78)}, false)
 	f(decision.Identity{User: strings.Repeat("\n", 6<<10)}, false) // three bytes each
 	f(decision.Identity{Permissions: slices.Repeat([]string{"org:reports:read"}, 1000)}, false)
-	if err := (IdentityHeaders{Org: "x-org"}).Fit(decision.Identity{User: strings.Repeat("a", 1<<20)}); err != nil {
+	org := Proxy{Identity: IdentityHeaders{Org: "x-org"}}
+	if err := org.Upstream(decision.Identity{User: strings.Repeat("a", 1<<20)}).Fits(); err != nil {
 		t.Errorf("Fit of what is not sent = %v", err)
 	}
 }

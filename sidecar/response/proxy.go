@@ -26,9 +26,9 @@ type ProxyAnswer struct {
 	// Edits are the policy's wishes. The door must be one that carries them out: see
 	// [Proxy.Carries].
 	Edits decision.Edits
-	// Identity is who the session is, where the decision allows. It must be one that
-	// [IdentityHeaders.Fit].
-	Identity decision.Identity
+	// Upstream says who the session is, where the decision allows; nil is nobody. It must be
+	// one that [Upstream.Fits].
+	Upstream *Upstream
 	// SignIn is where a request without a session is sent, empty for nowhere: see [SignIn].
 	SignIn string
 }
@@ -53,6 +53,13 @@ func (p Proxy) ExtAuthz(ctx *fasthttp.RequestCtx, a ProxyAnswer) {
 		return
 	}
 	h := &ctx.Response.Header
+	if a.plain() {
+		addAll(h, a.Upstream.set)
+		if a.Upstream.removals != "" {
+			h.Set(headersToRemove, a.Upstream.removals)
+		}
+		return
+	}
 	set, remove := p.upstream(a)
 	addAll(h, joined(set))
 	addAll(h, a.Edits.ResponseHeaders)
@@ -106,7 +113,7 @@ const noStore = "no-store"
 // allow sends every identity header, empty where the session has none, so that no copy of
 // the client's survives.
 func (p Proxy) allow(h *fasthttp.ResponseHeader, a ProxyAnswer) {
-	for _, pair := range p.Identity.pairs(a.Identity) {
+	for _, pair := range p.told(a).every {
 		h.Set(pair.Name, pair.Value)
 	}
 	addAll(h, joined(a.Edits.Headers))
@@ -128,12 +135,26 @@ func joined(pairs []decision.Pair) []decision.Pair {
 	return all
 }
 
+// plain reports whether an allow says who the session is and nothing else.
+func (a *ProxyAnswer) plain() bool {
+	e := &a.Edits
+	return a.Upstream != nil && len(e.Headers)+len(e.ResponseHeaders)+len(e.RemoveHeaders)+len(e.SetQuery)+len(e.RemoveQuery)+len(e.Metadata) == 0
+}
+
+// told is what the upstream is told of the session.
+func (p Proxy) told(a ProxyAnswer) *Upstream {
+	if a.Upstream != nil {
+		return a.Upstream
+	}
+	return p.Upstream(decision.Identity{})
+}
+
 // upstream is what becomes of the request's headers where the decision allows and the proxy
 // can remove some. A header without a value is removed: whether an empty one arrives is
 // the proxy's choice.
 func (p Proxy) upstream(a ProxyAnswer) (set []decision.Pair, remove []string) {
 	remove = slices.Clone(a.Edits.RemoveHeaders)
-	all := slices.Concat(p.Identity.pairs(a.Identity), a.Edits.Headers)
+	all := slices.Concat(p.told(a).every, a.Edits.Headers)
 	for _, pair := range all {
 		if pair.Value != "" {
 			set = append(set, pair)

@@ -46,7 +46,7 @@ func TestProxy_allow(t *testing.T) {
 	every := []string{"X-Postern-User: user_1", "X-Postern-Session: sess_1", "X-Postern-Org: ", "X-Postern-Role: org:admin", "X-Postern-Permissions: org:a:read,b%2Cc"}
 	nobody := []string{"X-Postern-User: ", "X-Postern-Session: ", "X-Postern-Org: ", "X-Postern-Role: ", "X-Postern-Permissions: "}
 	for name, answer := range map[string]func(*fasthttp.RequestCtx, ProxyAnswer){"forward-auth": usual.ForwardAuth, "auth-request": usual.AuthRequest} {
-		f(name, answer, ProxyAnswer{Identity: ada}, every...)
+		f(name, answer, ProxyAnswer{Upstream: usual.Upstream(ada)}, every...)
 		f(name+" of nobody", answer, ProxyAnswer{ID: someID}, append([]string{"X-Decision-Id: id"}, nobody...)...)
 		f(name+" with edits", answer, ProxyAnswer{Edits: decision.Edits{
 			Headers:         []decision.Pair{{Name: "x-a", Value: "1"}, {Name: "x-a", Value: "2"}},
@@ -54,20 +54,20 @@ func TestProxy_allow(t *testing.T) {
 			Body:            "ignored", Status: 302,
 		}}, append(nobody, "X-A: 1,2", "X-Client: a=b")...)
 	}
-	f("ext_authz", usual.ExtAuthz, ProxyAnswer{Identity: ada, Edits: decision.Edits{
+	f("ext_authz", usual.ExtAuthz, ProxyAnswer{Upstream: usual.Upstream(ada), Edits: decision.Edits{
 		Headers:       []decision.Pair{{Name: "x-a", Value: "1"}, {Name: "x-b"}, {Name: "x-c"}, {Name: "x-c", Value: "3"}},
 		RemoveHeaders: []string{"x-d"},
 	}}, "X-Postern-User: user_1", "X-Postern-Session: sess_1", "X-Postern-Role: org:admin", "X-Postern-Permissions: org:a:read,b%2Cc",
 		"X-A: 1", "X-C: 3", "X-Envoy-Auth-Headers-To-Remove: x-d,x-postern-org,x-b")
 	f("ext_authz of nobody", usual.ExtAuthz, ProxyAnswer{}, "X-Envoy-Auth-Headers-To-Remove: x-postern-user,x-postern-session,x-postern-org,x-postern-role,x-postern-permissions")
-	f("ext_authz without identity headers", Proxy{}.ExtAuthz, ProxyAnswer{Identity: ada})
+	f("ext_authz without identity headers", Proxy{}.ExtAuthz, ProxyAnswer{Upstream: Proxy{}.Upstream(ada)})
 }
 
 // TestProxy_deny: every door's denial of everything, with what a route and a policy want.
 func TestProxy_deny(t *testing.T) {
 	f := func(name string, p Proxy, a ProxyAnswer, forwardAuth, extAuthz, authRequest string) {
 		t.Helper()
-		a.Identity = ada // which no denial shows
+		a.Upstream = usual.Upstream(ada) // which no denial shows
 		for door, answer := range map[string]struct {
 			write func(*fasthttp.RequestCtx, ProxyAnswer)
 			want  string

@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // for clients that compress: without it they would see an error
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -26,6 +28,9 @@ const (
 	keepaliveLimit = 10 * time.Second
 	// pingAtMost is the shortest interval that Envoy's connection_keepalive can have.
 	pingAtMost = time.Millisecond
+	// workersEach is how many goroutines for each processor wait for calls. Where all are
+	// busy, a call has one of its own.
+	workersEach = 8
 )
 
 // authorization is Envoy's service. Its one call is unary. It is served as a stream that
@@ -46,6 +51,9 @@ var authorization = grpc.ServiceDesc{
 func (s *Server) grpc() *grpc.Server {
 	g := grpc.NewServer(
 		grpc.MaxHeaderListSize(maxHeaderList),
+		grpc.ForceServerCodecV2(encoded{encoding.GetCodecV2("proto")}),
+		// Goroutines that go from call to call keep their stacks, which others have to grow.
+		grpc.NumStreamWorkers(uint32(workersEach*runtime.GOMAXPROCS(0))),
 		// Far more than are decided at once: what is over that limit is denied, where a stream
 		// that is not opened is an error, which failure_mode_allow lets through.
 		grpc.MaxConcurrentStreams(uint32(max(minStreams, 4*s.config.Limits.Concurrency))),

@@ -48,7 +48,7 @@ func (s *Server) call(stream grpc.ServerStream) error {
 }
 
 // respond is the way of a request at the gRPC door, within the limit on concurrency.
-func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer *authv3.CheckResponse) {
+func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer response.ProxyAnswer) {
 	s.admitted(decision.DoorExtAuthzGRPC,
 		func() { answer = s.checkMessage(ctx, message, unreadable) },
 		func(code decision.Code) { answer = s.refused(code, "") })
@@ -56,7 +56,7 @@ func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable err
 }
 
 // checkMessage answers a message, or what could not be received of it.
-func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadable error) *authv3.CheckResponse {
+func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadable error) response.ProxyAnswer {
 	if unreadable != nil {
 		return s.refused(decision.RequestMalformed, unreadable.Error())
 	}
@@ -70,7 +70,7 @@ func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadabl
 	asked, err := request.FromCheckRequest(&r)
 	ctx, cancel := s.inTime(ctx)
 	defer cancel()
-	return s.answers.Check(s.proxied(ctx, asked, err))
+	return s.proxied(ctx, asked, err)
 }
 
 // oversized holds a request to the bounds that the HTTP doors hold it to.
@@ -115,20 +115,20 @@ func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // refused is the denial of a call that was not put to policy.
-func (s *Server) refused(code decision.Code, message string) *authv3.CheckResponse {
+func (s *Server) refused(code decision.Code, message string) response.ProxyAnswer {
 	denied := decision.Because(code, message)
-	return s.answers.Check(response.ProxyAnswer{ID: s.unseen(decision.DoorExtAuthzGRPC, denied), Decision: denied})
+	return response.ProxyAnswer{ID: s.unseen(decision.DoorExtAuthzGRPC, denied), Decision: denied}
 }
 
 // send sends the answer. It is encoded beforehand, since an error of SendMsg ends the
 // call: what a policy says may be no UTF-8, which a message cannot hold.
-func (s *Server) send(stream grpc.ServerStream, answer *authv3.CheckResponse) error {
-	var m grpc.PreparedMsg
-	if err := m.Encode(stream, answer); err != nil {
+func (s *Server) send(stream grpc.ServerStream, answer response.ProxyAnswer) error {
+	text, err := s.answers.AppendCheck(nil, answer)
+	if err != nil {
 		s.log.Error("an answer that cannot be encoded is a denial", "door", decision.DoorExtAuthzGRPC, "error", err)
-		if err := m.Encode(stream, s.refused(decision.PolicyError, "")); err != nil {
+		if text, err = s.answers.AppendCheck(nil, s.refused(decision.PolicyError, "")); err != nil {
 			return err
 		}
 	}
-	return stream.SendMsg(&m)
+	return stream.SendMsg(encodedMessage(text))
 }

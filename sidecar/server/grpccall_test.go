@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/response"
 )
 
 // TestCall_broken: neither a panic nor an answer that cannot be encoded is an error of the
@@ -26,9 +28,7 @@ func TestCall_broken(t *testing.T) {
 	broken := authorization
 	broken.ServiceName = "broken"
 	broken.Streams = []grpc.StreamDesc{{StreamName: "Answer", ServerStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
-		return s.send(stream, &authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers: []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "x", Value: "\xff"}}},
-		}}})
+		return s.send(stream, response.ProxyAnswer{Decision: decision.Allowed(), Edits: decision.Edits{Headers: []decision.Pair{{Name: "x", Value: "\xff"}}}})
 	}}}
 	g.RegisterService(&broken, s)
 	ended := make(chan error)

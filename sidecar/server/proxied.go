@@ -120,8 +120,8 @@ func (s *Server) identify(ctx context.Context, a *asking, answer *response.Proxy
 		answer.Decision, answer.Edits = d, decision.Edits{}
 		return err
 	}
-	answer.Identity = identity
-	if err := s.answers.Identity.Fit(answer.Identity); err != nil {
+	answer.Upstream = identity.Headers(func(i decision.Identity) any { return s.answers.Upstream(i) }).(*response.Upstream)
+	if err := answer.Upstream.Fits(); err != nil {
 		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, err.Error()), decision.Edits{}
 		return err
 	}
