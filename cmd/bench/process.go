@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// startTime is how long a server may take until it is ready.
+const startTime = time.Minute
+
+// A process is a server under measurement.
+type process struct {
+	command *exec.Cmd
+	// addresses are where it listens, by name: http, grpc, admin.
+	addresses map[string]string
+	in        io.WriteCloser
+	out       *bufio.Reader
+	errs      *tail
+}
+
+// launch starts a command whose standard streams are the bench's.
+func launch(ctx context.Context, path string, args, environ []string) (*process, error) {
+	command := exec.CommandContext(ctx, path, args...)
+	command.Env = append(os.Environ(), environ...)
+	in, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{command: command, in: in, out: bufio.NewReader(out), errs: &tail{}}
+	command.Stderr = p.errs
+	return p, command.Start()
+}
+
+func (p *process) pid() int { return p.command.Process.Pid }
+
+// stop asks the process to end and waits for it.
+func (p *process) stop() {
+	_ = p.in.Close()                              // the bench's own children end with it
+	_ = p.command.Process.Signal(syscall.SIGTERM) // others with this; one that has ended is fine
+	kill := time.AfterFunc(15*time.Second, func() { _ = p.command.Process.Kill() })
+	defer kill.Stop()
+	_ = p.command.Wait() // how it ended is no matter
+}
+
+// failed adds to an error what the process said last.
+func (p *process) failed(err error) error {
+	if said := p.errs.String(); said != "" {
+		return fmt.Errorf("%w; it said: %s", err, said)
+	}
+	return err
+}
+
+// say sends the process a line of JSON.
+func (p *process) say(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = p.in.Write(append(line, '\n'))
+	return err
+}
+
+// hear reads a line of JSON from the process.
+func (p *process) hear(v any) error {
+	line, err := p.out.ReadBytes('\n')
+	if err != nil {
+		_ = p.command.Process.Kill() // it has nothing more to say here, and
+		_ = p.command.Wait()         // what it said of the cause is then whole
+		return p.failed(fmt.Errorf("no answer: %w", err))
+	}
+	return json.Unmarshal(line, v)
+}
+
+// tail keeps the last bytes that were written to it.
+type tail struct {
+	mu   sync.Mutex // guards text
+	text []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	t.text = t.text[max(0, len(t.text)-tailBytes):]
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.text))
+}
+
+// until asks again and again until there is no error, or for startTime.
+func until(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
