@@ -87,7 +87,7 @@ func TestOracle(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					d, err := p.Check(t.Context(), policy.Input{Subject: sub, Now: now}, question)
+					d, err := p.Check(t.Context(), policy.Input{Subject: sub, Now: now}, &question)
 					if err != nil || d.Allow != want {
 						t.Errorf("%s, marked %t: %s: %+v, %v, the oracle says %t", group, marked, q, d, err, want)
 					}
