@@ -2,9 +2,11 @@ package token
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"postern/sidecar/decision"
 )
@@ -24,6 +26,42 @@ func TestVerify(t *testing.T) {
 	}
 	if !c.Current() {
 		t.Fatal("Current = false right after Verify, want true")
+	}
+}
+
+// TestVerify_owns: claims keep nothing of the token, whose bytes are a request's, and those
+// of the next.
+func TestVerify_owns(t *testing.T) {
+	config := testConfig(t)
+	config.Audience = []string{"api"}
+	v := mustVerifier(t, config)
+	payload := strings.Replace(goodClaims, "{", `{"aud":["api"],"org":{"id":"org_1"},`, 1)
+	token := sign(t, "RS256", rsaOne(), goodHeader, payload)
+	buffer := []byte(token)
+	got, err := v.Verify(unsafe.String(&buffer[0], len(buffer)), testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := []byte(sign(t, "RS256", rsaOne(), strings.Replace(goodHeader, `"one"`, `"two"`, 1), payload))
+	_, refused := v.Verify(unsafe.String(&stranger[0], len(stranger)), testNow)
+	if refused == nil {
+		t.Fatal("a token of an unknown key is accepted")
+	}
+	before := refused.Error()
+	for _, memory := range [][]byte{buffer, stranger} {
+		for i := range memory {
+			memory[i] = 'x'
+		}
+	}
+	want, err := v.Verify(token, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) || string(got.Payload) != payload {
+		t.Errorf("the claims became %+v, want %+v", got, want)
+	}
+	if refused.Error() != before {
+		t.Errorf("the refusal became %q, was %q", refused, before)
 	}
 }
 
