@@ -44,6 +44,9 @@ func (t Target) Segments() []string {
 // invisible characters, bytes that are no UTF-8, characters that normalise to one of these, two
 // paths joined by a comma, and bad escapes. The error's text is for a developer.
 func ParseTarget(raw string) (Target, error) {
+	if t, ok := plainTarget(raw); ok {
+		return t, nil
+	}
 	if len(raw) > maxTarget {
 		return Target{}, fmt.Errorf("the target is longer than %d bytes", maxTarget)
 	}
@@ -125,6 +128,9 @@ const lookalikes = "⁄∕∖\u037e․‥…⁇⁈⁉℀℁℅℆⒈⒉⒊⒋⒌
 
 // CheckPath accepts a decoded path that every reader takes for the same.
 func CheckPath(path string) error {
+	if n, ok := plainPath(path); ok && n == len(path) {
+		return nil
+	}
 	if !strings.HasPrefix(path, "/") {
 		return errors.New("the path does not begin with a slash")
 	}
