@@ -109,7 +109,7 @@ func explainRoute(w *errWriter, r request.Proxied, e route.Explanation) {
 		w.printf("  is denied, no route lists it: %s\n", decision.RouteUnlisted)
 	default:
 		w.printf("  is governed by %s (%s)\n", e.Route.Match, e.Route.Position)
-		for _, p := range e.Params {
+		for _, p := range e.Params() {
 			w.printf("  with %s = %q\n", p.Name, p.Value)
 		}
 		w.printf("  which %s\n", asksFor(e.Route, e.Match))

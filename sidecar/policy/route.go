@@ -110,7 +110,7 @@ func routeTerm(m route.Match) *ast.Term {
 		return ast.NullTerm()
 	}
 	params := ast.NewObject()
-	for _, p := range m.Params {
+	for _, p := range m.Params() {
 		params.Insert(ast.StringTerm(p.Name), ast.StringTerm(p.Value))
 	}
 	object := ast.NewObject(

@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -116,24 +117,21 @@ func (p *pattern) text() string {
 	return p.method + " " + p.host + p.path
 }
 
-// params reads what the parameters stand for in a path that the pattern matches.
-func (p *pattern) params(path string) []Param {
-	var all []Param
-	rest := path[1:]
-	for _, s := range p.segments {
-		if s.open {
-			if s.name != "" {
-				all = append(all, Param{s.name, rest})
+// params iterates over what the parameters stand for in a path that the pattern matches.
+func (p *pattern) params(path string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		rest := path[1:]
+		for _, s := range p.segments {
+			part, after, _ := strings.Cut(rest, "/")
+			if s.open {
+				part = rest
 			}
-			break
+			if s.name != "" && !yield(s.name, part) {
+				return
+			}
+			rest = after
 		}
-		part, after, _ := strings.Cut(rest, "/")
-		if s.name != "" {
-			all = append(all, Param{s.name, part})
-		}
-		rest = after
 	}
-	return all
 }
 
 // checkParameter accepts a value without braces, and one that is a parameter of the

@@ -8,6 +8,8 @@ package route
 import (
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
 
 	"postern/sidecar/model"
 )
@@ -20,11 +22,13 @@ type Router struct {
 	byHost bool
 }
 
-// A Match is what governs a request: a route and what its parameters stand for, in the
-// order of the pattern. A nil Route is a request that no route lists.
+// A Match is what governs a request. A nil Route is a request that no route lists. What the
+// route's parameters stand for is read when it is asked for, in the path that was matched:
+// it is good as long as that is, or [Match.Clone] made the match own it.
 type Match struct {
-	Route  *model.Route
-	Params []Param
+	Route   *model.Route
+	pattern *pattern
+	path    string
 }
 
 // A Param is a parameter of a pattern and the part of the path that it stands for.
@@ -32,11 +36,30 @@ type Param struct {
 	Name, Value string
 }
 
+// Clone is a match that owns the path.
+func (m Match) Clone() Match {
+	m.path = strings.Clone(m.path)
+	return m
+}
+
+// Params are what the parameters stand for, in the order of the pattern.
+func (m Match) Params() []Param {
+	var all []Param
+	if m.Route != nil {
+		for name, value := range m.pattern.params(m.path) {
+			all = append(all, Param{name, value})
+		}
+	}
+	return all
+}
+
 // Param is what a parameter stands for.
 func (m Match) Param(name string) (string, bool) {
-	for _, p := range m.Params {
-		if p.Name == name {
-			return p.Value, true
+	if m.Route != nil {
+		for known, value := range m.pattern.params(m.path) {
+			if known == name {
+				return value, true
+			}
 		}
 	}
 	return "", false
@@ -73,13 +96,31 @@ func (r *Router) Match(method, host, path string) Match {
 	if !ok {
 		return Match{}
 	}
-	return Match{Route: c.route, Params: c.pattern.params(path)}
+	return Match{Route: c.route, pattern: &c.pattern, path: path}
 }
+
+// A question is what the mux is asked with: a method, a host and a path. The mux keeps none
+// of it.
+type question struct {
+	request http.Request
+	url     url.URL
+}
+
+// questions are those that were answered, for the next ones: they are large.
+var questions = sync.Pool{New: func() any {
+	q := new(question)
+	q.request.URL = &q.url
+	return q
+}}
 
 // handler asks the mux. Besides the handlers of patterns it returns those that redirect
 // to a path with a final slash, and those that answer 404 and 405.
 func (r *Router) handler(method, host, path string) http.Handler {
-	h, _ := r.mux.Handler(&http.Request{Method: method, Host: host, URL: &url.URL{Path: path}})
+	q := questions.Get().(*question)
+	q.request.Method, q.request.Host, q.url.Path = method, host, path
+	h, _ := r.mux.Handler(&q.request)
+	q.request.Method, q.request.Host, q.url.Path = "", "", ""
+	questions.Put(q)
 	return h
 }
 
