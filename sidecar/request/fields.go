@@ -14,28 +14,7 @@ import (
 type field struct{ name, value []byte }
 
 // is reports whether the field has the name, in any case.
-func (f field) is(name string) bool { return same(f.name, name) }
-
-// same compares names in any case, without their memory. Names are ASCII: what only folds
-// to one in Unicode is another (RFC 9110 section 5.1).
-func same(name []byte, want string) bool {
-	if len(name) != len(want) {
-		return false
-	}
-	for i, c := range name {
-		if lower(c) != lower(want[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
-}
+func (f field) is(name string) bool { return SameName(f.name, name) }
 
 // Fields iterates over the headers as the proxy handed them on, credentials and all. Several
 // of a name may come one by one or joined with a comma.

@@ -31,7 +31,7 @@ func lists(value []byte, name string) bool {
 	for more := true; more; {
 		var word []byte
 		word, value, more = bytes.Cut(value, []byte{','})
-		if same(bytes.Trim(word, " \t"), name) {
+		if SameName(bytes.Trim(word, " \t"), name) {
 			return true
 		}
 	}

@@ -12,7 +12,7 @@ func (p Proxied) Page() bool {
 		holds := func(text string) bool { return strings.Contains(strings.ToLower(string(f.value)), text) }
 		switch {
 		case f.is("sec-fetch-dest"):
-			page = page || same(f.value, "document") || same(f.value, "iframe")
+			page = page || SameName(f.value, "document") || SameName(f.value, "iframe")
 		case f.is("accept"):
 			page = page || holds("text/html")
 			action = action || holds("text/x-component")

@@ -12,7 +12,7 @@ var bodiless = map[string]bool{forwardAuthPath: true, authRequestPath: true}
 // the connection ends behind the answer.
 func withoutBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	// A negative length other than -1, which stands for chunks, is none at all.
-	if n := h.ContentLength(); (n > 0 || n == -1) && bodiless[doorOf(h.RequestURI())] {
+	if n := h.ContentLength(); (n > 0 || n == -1) && bodiless[string(doorOf(h.RequestURI()))] {
 		h.SetContentLength(0)
 		h.SetConnectionClose()
 		h.Del(fasthttp.HeaderExpect) // nobody is told to send it
@@ -22,8 +22,8 @@ func withoutBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // lastOfBodiless lets the connection linger where it ends behind a request whose body was
 // not read: one that is on its way all the same must not reset the answer.
-func lastOfBodiless(ctx *fasthttp.RequestCtx, key string) {
-	if ctx.Request.Header.ConnectionClose() && bodiless[key] {
+func lastOfBodiless(ctx *fasthttp.RequestCtx, key []byte) {
+	if ctx.Request.Header.ConnectionClose() && bodiless[string(key)] {
 		hangUp(ctx)
 	}
 }

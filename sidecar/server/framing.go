@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/request"
 )
 
 // maxFields bounds the header fields of a request. A cookie counts as a field, since a
@@ -16,11 +18,14 @@ const maxFields = 256
 // name with a space, a folded line (section 5.2), a line that ends in a bare LF. It
 // returns the status to refuse the request with, and 0 where all is well.
 func misframed(h *fasthttp.RequestHeader) (status int, message string) {
-	fields, length, encoding := 0, false, false
-	var once [2]bool // of onlyOnce
+	var seen headersSeen
 	for rest := h.RawHeaders(); len(rest) > 0; {
-		line, after, _ := bytes.Cut(rest, []byte{'\n'})
-		rest = after
+		line := rest
+		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+			line, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
 		if len(line) == 0 || line[len(line)-1] != '\r' {
 			return fasthttp.StatusBadRequest, "a header line does not end in CR LF"
 		}
@@ -30,33 +35,21 @@ func misframed(h *fasthttp.RequestHeader) (status int, message string) {
 		if line[0] == ' ' || line[0] == '\t' {
 			return fasthttp.StatusBadRequest, "a header is folded into several lines"
 		}
-		name, value, _ := bytes.Cut(line, []byte{':'})
+		name, value := line, []byte(nil)
+		if colon := bytes.IndexByte(line, ':'); colon >= 0 {
+			name, value = line[:colon], line[colon+1:]
+		}
 		if bytes.IndexByte(name, ' ') >= 0 {
 			return fasthttp.StatusBadRequest, "the name of a header has a space in it"
 		}
-		fields++
-		for i, single := range onlyOnce {
-			if named(name, single) && once[i] {
-				return fasthttp.StatusBadRequest, "the header " + single + " is there twice"
-			}
-			once[i] = once[i] || named(name, single)
-		}
-		switch {
-		case named(name, fasthttp.HeaderCookie):
-			fields += bytes.Count(value, []byte{';'})
-		case named(name, fasthttp.HeaderContentLength):
-			length = true
-		case named(name, fasthttp.HeaderTransferEncoding):
-			if !named(bytes.Trim(value, " \t\r"), "chunked") {
-				return fasthttp.StatusBadRequest, "the Transfer-Encoding is not chunked"
-			}
-			encoding = true
+		if message := seen.add(name, value); message != "" {
+			return fasthttp.StatusBadRequest, message
 		}
 	}
 	switch {
-	case length && encoding:
+	case seen.length && seen.encoding:
 		return fasthttp.StatusBadRequest, "the body has both a Content-Length and a Transfer-Encoding"
-	case fields > maxFields:
+	case seen.fields > maxFields:
 		return fasthttp.StatusRequestHeaderFieldsTooLarge, "there are too many headers or cookies"
 	case !plainPort(h.Host()):
 		return fasthttp.StatusBadRequest, "the port in Host is none"
@@ -65,9 +58,52 @@ func misframed(h *fasthttp.RequestHeader) (status int, message string) {
 	}
 }
 
-// onlyOnce are headers of which fasthttp keeps one where a client sends several: policy
-// would see another than the upstream.
-var onlyOnce = [2]string{fasthttp.HeaderContentType, fasthttp.HeaderUserAgent}
+// headersSeen is what was seen of the headers of a request, each of which is one field, or
+// several where it is a cookie.
+type headersSeen struct {
+	fields                               int
+	length, encoding, contentType, agent bool
+}
+
+// add counts a header. It returns why the request is refused, or nothing. Most names are
+// told apart by their length.
+func (s *headersSeen) add(name, value []byte) (message string) {
+	s.fields++
+	switch len(name) {
+	case len(fasthttp.HeaderCookie):
+		if request.SameName(name, fasthttp.HeaderCookie) {
+			s.fields += bytes.Count(value, []byte{';'})
+		}
+	case len(fasthttp.HeaderUserAgent):
+		return once(&s.agent, name, fasthttp.HeaderUserAgent)
+	case len(fasthttp.HeaderContentType):
+		return once(&s.contentType, name, fasthttp.HeaderContentType)
+	case len(fasthttp.HeaderContentLength):
+		s.length = s.length || request.SameName(name, fasthttp.HeaderContentLength)
+	case len(fasthttp.HeaderTransferEncoding):
+		if !request.SameName(name, fasthttp.HeaderTransferEncoding) {
+			break
+		}
+		if !request.SameName(bytes.Trim(value, " \t\r"), "chunked") {
+			return "the Transfer-Encoding is not chunked"
+		}
+		s.encoding = true
+	}
+	return ""
+}
+
+// once refuses the second of a header of which fasthttp keeps one where a client sends
+// several: policy would see another than the upstream.
+func once(seen *bool, name []byte, single string) (message string) {
+	if !request.SameName(name, single) {
+		return ""
+	}
+	if *seen {
+		return "the header " + single + " is there twice"
+	}
+	*seen = true
+	return ""
+}
 
 // plainPort reports whether the port in host, if there is one, is one of TCP's; fasthttp
 // has looked at the rest.
@@ -78,11 +114,6 @@ func plainPort(host []byte) bool {
 	}
 	port, err := fasthttp.ParseUint(host[i+1:])
 	return err == nil && port <= math.MaxUint16
-}
-
-// named compares a name in any case, without its memory.
-func named(name []byte, want string) bool {
-	return len(name) == len(want) && bytes.EqualFold(name, []byte(want))
 }
 
 // expect answers Expect: 100-continue (RFC 9110 section 10.1.1): a body that would be

@@ -50,13 +50,15 @@ func (s *Server) doors() map[string]door {
 }
 
 // doorOf is the key of the door that a request's target leads to: its path, or the prefix
-// of Envoy's door, below which every path is.
-func doorOf(target []byte) string {
-	path, _, _ := bytes.Cut(target, []byte{'?'})
-	if rest, ok := bytes.CutPrefix(path, []byte(request.ExtAuthzPrefix)); ok && (len(rest) == 0 || rest[0] == '/') {
-		return request.ExtAuthzPrefix
+// of Envoy's door, below which every path is. It is a part of target.
+func doorOf(target []byte) []byte {
+	const prefix = len(request.ExtAuthzPrefix)
+	if len(target) >= prefix && string(target[:prefix]) == request.ExtAuthzPrefix &&
+		(len(target) == prefix || target[prefix] == '/' || target[prefix] == '?') {
+		return target[:prefix]
 	}
-	return string(path)
+	path, _, _ := bytes.Cut(target, []byte{'?'})
+	return path
 }
 
 // handler is the way of every request on the decision listener.
@@ -73,7 +75,7 @@ func (s *Server) handler() fasthttp.RequestHandler {
 		}
 		key := doorOf(ctx.Request.Header.RequestURI())
 		lastOfBodiless(ctx, key)
-		d, ok := doors[key]
+		d, ok := doors[string(key)]
 		if !ok {
 			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")
 			return

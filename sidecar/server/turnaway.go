@@ -23,7 +23,7 @@ var proxyDoors = map[string]decision.Door{
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) {
 	hangUp(ctx)
 	denied := decision.Because(decision.RequestMalformed, message)
-	door, ok := proxyDoors[doorOf(meant(ctx))]
+	door, ok := proxyDoors[string(doorOf(meant(ctx)))]
 	switch {
 	case !ok:
 		s.metrics.counted(noDoor, denied)
