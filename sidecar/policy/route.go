@@ -42,7 +42,8 @@ func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed
 		routed.Answer = known.answer
 		return routed, known.cause
 	}
-	document, err := routeDocument(in, routed.Governs, read)
+	// An evaluation that is given up goes on behind the answer, when the request has gone.
+	document, err := routeDocument(in, routed.Governs.Clone(), read)
 	if err != nil {
 		routed.Answer = because(decision.RequestMalformed, err.Error())
 		return routed, nil
@@ -79,6 +80,7 @@ func (p *Policy) readDocument(r request.Proxied) (ast.Object, error) {
 	if p.reads == (reads{}) {
 		return nil, nil
 	}
+	r = r.Clone() // for evaluations that go on behind the answer
 	var query url.Values
 	var content request.Content
 	var err error

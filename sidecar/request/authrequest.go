@@ -16,39 +16,39 @@ const (
 	originalURL    = "X-Original-Url"
 )
 
-// FromAuthRequest reads what an nginx configuration says of the request before it:
+// ReadAuthRequest reads into p what an nginx configuration says of the request before it:
 // X-Original-Method, and either X-Original-URI (path and query) or X-Original-URL
 // (absolute), each once. Both are one too many: nginx passes on what its configuration
 // does not overwrite, so one of them may be the client's. The error is an [AmbiguousPath]
 // where the path is at fault.
-func FromAuthRequest(h *fasthttp.RequestHeader) (Proxied, error) {
-	p := Proxied{Door: decision.DoorAuthRequest}
-	var err error
-	if p.fields, err = fieldsOf(h); err != nil {
-		return p, err
+func ReadAuthRequest(p *Proxied, r *fasthttp.Request) (err error) {
+	p.Reset()
+	p.Door = decision.DoorAuthRequest
+	if err = p.readFields(&r.Header); err != nil {
+		return err
 	}
 	var from source
 	if from.method, err = p.one(originalMethod); err != nil {
-		return p, err
+		return err
 	}
 	relative, absolute := p.has(originalURI), p.has(originalURL)
 	switch {
 	case relative && absolute:
-		return p, errors.New(originalURI + " and " + originalURL + " are both there")
+		return errors.New(originalURI + " and " + originalURL + " are both there")
 	case absolute:
 		var url said
 		if url, err = p.one(originalURL); err != nil {
-			return p, err
+			return err
 		}
 		if err = from.split(url); err != nil {
-			return p, err
+			return err
 		}
 	default:
 		if from.target, err = p.one(originalURI); err != nil {
-			return p, err
+			return err
 		}
 	}
-	return p, p.described(from)
+	return p.described(from)
 }
 
 // split takes an absolute URL apart, as text: what stands behind the authority is the raw
@@ -65,11 +65,25 @@ func (from *source) split(url said) error {
 	if rest[:end] == "" {
 		return errors.New(url.name + " has no host")
 	}
-	if strings.Contains(rest[end:], ","+scheme+"://") {
+	if joinedURLs(rest[end:], scheme) {
 		return errors.New(url.name + " seems to be several, joined by a comma")
 	}
 	from.scheme = said{url.name, scheme}
 	from.host = said{url.name, rest[:end]}
 	from.target = said{url.name, rest[end:]}
 	return nil
+}
+
+// joinedURLs reports whether another URL of the scheme stands behind a comma.
+func joinedURLs(s, scheme string) bool {
+	for {
+		_, after, found := strings.Cut(s, ",")
+		if !found {
+			return false
+		}
+		if rest, ok := strings.CutPrefix(after, scheme); ok && strings.HasPrefix(rest, "://") {
+			return true
+		}
+		s = after
+	}
 }

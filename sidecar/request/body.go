@@ -1,7 +1,6 @@
 package request
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 
@@ -13,10 +12,10 @@ import (
 const partialBody = "X-Envoy-Auth-Partial-Body"
 
 // bodyWord is what Envoy says of the body: anything at all, and that it is whole.
-func bodyWord(fields []field) (said, whole bool) {
-	for _, f := range fields {
-		if f.is(partialBody) {
-			said, whole = true, (whole || !said) && string(f.value) == "false"
+func (p *Proxied) bodyWord() (said, whole bool) {
+	for i := range p.fields {
+		if f := &p.fields[i]; f.is(partialBody) {
+			said, whole = true, (whole || !said) && f.value == "false"
 		}
 	}
 	return said, whole
@@ -24,12 +23,13 @@ func bodyWord(fields []field) (said, whole bool) {
 
 // fits reports whether a body has as many bytes as its Content-Length promised. One that
 // cannot be read promises more than any body has.
-func fits(body []byte, fields []field) bool {
-	for _, f := range fields {
+func (p *Proxied) fits(body []byte) bool {
+	for i := range p.fields {
+		f := &p.fields[i]
 		if !f.is("content-length") {
 			continue
 		}
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(f.value)), 10, 63)
+		n, err := strconv.ParseUint(strings.TrimSpace(f.value), 10, 63)
 		if err != nil || n > uint64(len(body)) {
 			return false
 		}
@@ -42,7 +42,7 @@ func fits(body []byte, fields []field) bool {
 // told by the method whether it may.
 func (p Proxied) bodiless() bool {
 	envoy := p.Door == decision.DoorExtAuthzHTTP || p.Door == decision.DoorExtAuthzGRPC
-	if _, whole := bodyWord(p.fields); whole && envoy { // elsewhere it is the client's word
+	if _, whole := p.bodyWord(); whole && envoy { // elsewhere it is the client's word
 		return true
 	}
 	length, stated := p.value("content-length")

@@ -23,7 +23,7 @@ func TestBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.SetBodyString(body)
-		p, err := FromExtAuthz(r)
+		p, err := filled(ReadExtAuthz, r)
 		if err != nil || bodySays(p.Body) != overHTTP {
 			t.Errorf("HTTP: %q %q: %s, %v; want %s", body, lines, bodySays(p.Body), err, overHTTP)
 		}
@@ -33,7 +33,7 @@ func TestBody(t *testing.T) {
 				if bytes {
 					c.Attributes.Request.Http.Body, c.Attributes.Request.Http.RawBody = "", []byte(body)
 				}
-				p, err = FromCheckRequest(c)
+				p, err = filled(ReadCheckRequest, c)
 				if err != nil || bodySays(p.Body) != overGRPC {
 					t.Errorf("gRPC: %q %q: %s, %v; want %s", body, lines, bodySays(p.Body), err, overGRPC)
 				}
@@ -55,7 +55,7 @@ func TestBody(t *testing.T) {
 		t.Helper()
 		c := check("POST", "https", "a", "/a", lines...)
 		c.Attributes.Request.Http.Body, c.Attributes.Request.Http.Size = body, 1000
-		p, err := FromCheckRequest(c)
+		p, err := filled(ReadCheckRequest, c)
 		if err != nil || bodySays(p.Body) != want {
 			t.Errorf("gRPC: %q %q: %s, %v; want %s", body, lines, bodySays(p.Body), err, want)
 		}

@@ -15,8 +15,8 @@ func httpCheck(change func(h *authv3.AttributeContext_HttpRequest)) *authv3.Chec
 	return r
 }
 
-// TestFromCheckRequest_empty: nothing is left out that a reader could fall over.
-func TestFromCheckRequest_empty(t *testing.T) {
+// TestReadCheckRequest_empty: nothing is left out that a reader could fall over.
+func TestReadCheckRequest_empty(t *testing.T) {
 	for name, r := range map[string]*authv3.CheckRequest{
 		"nil":           nil,
 		"empty":         {},
@@ -31,7 +31,7 @@ func TestFromCheckRequest_empty(t *testing.T) {
 		"CONNECT":       checkRequest(&authv3.AttributeContext_HttpRequest{Method: "CONNECT", Host: "a:443"}),
 		"CONNECT, path": checkRequest(&authv3.AttributeContext_HttpRequest{Method: "CONNECT", Host: "a:443", Path: "a:443"}),
 	} {
-		p, err := FromCheckRequest(r)
+		p, err := filled(ReadCheckRequest, r)
 		if err == nil {
 			t.Errorf("%s: %+v is read", name, p)
 		}
@@ -39,8 +39,8 @@ func TestFromCheckRequest_empty(t *testing.T) {
 	}
 }
 
-// TestFromCheckRequest_twice: what the message says twice must agree.
-func TestFromCheckRequest_twice(t *testing.T) {
+// TestReadCheckRequest_twice: what the message says twice must agree.
+func TestReadCheckRequest_twice(t *testing.T) {
 	type http = authv3.AttributeContext_HttpRequest
 	header := func(key, value string) func(h *http) { return func(h *http) { h.Headers[key] = value } }
 	listed := func(values ...*corev3.HeaderValue) func(h *http) {
@@ -89,7 +89,7 @@ func TestFromCheckRequest_twice(t *testing.T) {
 		"body and raw_body":            {"malformed", func(h *http) { h.Body, h.RawBody = "a", []byte("b") }},
 		"no Envoy, upper case scheme":  {"malformed", func(h *http) { h.Scheme = "HTTPS" }},
 	} {
-		p, err := FromCheckRequest(httpCheck(c.change))
+		p, err := filled(ReadCheckRequest, httpCheck(c.change))
 		sound(t, p, err)
 		got := ""
 		var ambiguous AmbiguousPath
@@ -104,11 +104,11 @@ func TestFromCheckRequest_twice(t *testing.T) {
 	}
 }
 
-// TestFromCheckRequest_order: headers come in one order, so that they join in one.
-func TestFromCheckRequest_order(t *testing.T) {
+// TestReadCheckRequest_order: headers come in one order, so that they join in one.
+func TestReadCheckRequest_order(t *testing.T) {
 	r := check("GET", "https", "a", "/", "x-a: 1", "x-b: 2", "x-c: 3", "x-d: 4", "x-e: 5")
 	for range 20 {
-		p, err := FromCheckRequest(r)
+		p, err := filled(ReadCheckRequest, r)
 		if err != nil {
 			t.Fatal(err)
 		}

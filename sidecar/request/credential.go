@@ -1,7 +1,7 @@
 package request
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -9,7 +9,8 @@ import (
 )
 
 // A Credential is the session token that came with a request, or why there is none:
-// exactly one of the members is set. It owns its memory.
+// exactly one of the members is set. The token is the request's memory, and changes once the
+// door has answered: whoever keeps it clones it.
 type Credential struct {
 	Token string
 	Code  decision.Code
@@ -20,94 +21,121 @@ type Credential struct {
 // in any case (RFC 6750 section 2.1, RFC 9110 section 11.1). Without the header, the
 // cookies of the given names are read. Several values that differ are ambiguous.
 func FindCredential(h *fasthttp.RequestHeader, cookies []string) Credential {
-	if values := h.PeekAll(fasthttp.HeaderAuthorization); len(values) > 0 {
-		return fromAuthorization(values)
+	var found finder
+	for _, value := range h.PeekAll(fasthttp.HeaderAuthorization) {
+		found.authorization(view(value))
 	}
-	return fromCookies(h.PeekAll(fasthttp.HeaderCookie), cookies)
+	if !found.authorized {
+		for _, value := range h.PeekAll(fasthttp.HeaderCookie) {
+			found.cookie(view(value), cookies)
+		}
+	}
+	return found.credential()
 }
 
 // Credential is [FindCredential] on the headers that a proxy handed on.
-func (p Proxied) Credential(cookies []string) Credential {
-	var authorization, cookie [][]byte
-	for _, f := range p.fields {
-		switch {
-		case f.is("authorization"):
-			authorization = append(authorization, f.value)
-		case f.is("cookie"):
-			cookie = append(cookie, f.value)
+func (p *Proxied) Credential(cookies []string) Credential {
+	var found finder
+	for i := range p.fields {
+		if f := &p.fields[i]; f.is("authorization") {
+			found.authorization(f.value)
 		}
 	}
-	if len(authorization) > 0 {
-		return fromAuthorization(authorization)
+	if !found.authorized {
+		for i := range p.fields {
+			if f := &p.fields[i]; f.is("cookie") {
+				found.cookie(f.value, cookies)
+			}
+		}
 	}
-	return fromCookies(cookie, cookies)
+	return found.credential()
 }
 
-func fromAuthorization(values [][]byte) Credential {
-	for _, v := range values[1:] {
-		if !bytes.Equal(v, values[0]) {
-			return Credential{Code: decision.CredentialsAmbiguous}
-		}
+// A finder is told of headers one by one.
+type finder struct {
+	// value is that of the Authorization header, or the token of a cookie.
+	value string
+	// authorized is whether there was an Authorization header, and seen whether there was a
+	// cookie; ambiguous is whether there were two that differ.
+	authorized, seen, ambiguous bool
+}
+
+func (f *finder) authorization(value string) {
+	if f.authorized && value != f.value {
+		f.ambiguous = true
 	}
-	scheme, token, _ := bytes.Cut(values[0], []byte{' '})
-	if !bytes.EqualFold(scheme, []byte("bearer")) {
+	f.value, f.authorized = value, true
+}
+
+// cookie reads a Cookie header: a client may send a name twice, in one header or in several,
+// and each copy counts.
+func (f *finder) cookie(header string, names []string) {
+	for more := true; more; {
+		var pair string
+		pair, header, more = strings.Cut(header, ";")
+		if joinedWith(pair, names) {
+			f.ambiguous = true
+		}
+		name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+		if !ok || !named(name, names) {
+			continue
+		}
+		if f.seen && value != f.value {
+			f.ambiguous = true
+		}
+		f.value, f.seen = value, true
+	}
+}
+
+// credential is what was found.
+func (f *finder) credential() Credential {
+	switch {
+	case f.ambiguous:
+		return Credential{Code: decision.CredentialsAmbiguous}
+	case f.authorized:
+		return bearer(f.value)
+	case f.value == "":
+		return Credential{Code: decision.TokenMissing}
+	default:
+		return Credential{Token: f.value}
+	}
+}
+
+// bearer reads the value of an Authorization header.
+func bearer(value string) Credential {
+	scheme, token, _ := strings.Cut(value, " ")
+	if !SameName(scheme, "bearer") {
 		return Credential{Code: decision.TokenMalformed}
 	}
 	// RFC 9110 section 11.4 lets one or more spaces stand before the token.
-	token = bytes.Trim(token, " ")
-	if len(token) == 0 {
+	token = strings.Trim(token, " ")
+	if token == "" {
 		return Credential{Code: decision.TokenMissing}
 	}
-	if bytes.IndexByte(token, ',') >= 0 {
+	if strings.IndexByte(token, ',') >= 0 {
 		// Proxies join repeated headers with a comma, which no token has.
 		return Credential{Code: decision.CredentialsAmbiguous}
 	}
-	return Credential{Token: string(token)}
-}
-
-// fromCookies reads every Cookie header itself: a client may send a name twice, in one
-// header or in several, and each copy counts.
-func fromCookies(headers [][]byte, names []string) Credential {
-	var token []byte
-	found := false
-	for _, header := range headers {
-		for pair := range bytes.SplitSeq(header, []byte{';'}) {
-			if joinedWith(pair, names) {
-				return Credential{Code: decision.CredentialsAmbiguous}
-			}
-			name, value, ok := bytes.Cut(bytes.Trim(pair, " \t"), []byte{'='})
-			if !ok || !named(name, names) {
-				continue
-			}
-			if found && !bytes.Equal(token, value) {
-				return Credential{Code: decision.CredentialsAmbiguous}
-			}
-			token, found = value, true
-		}
-	}
-	if len(token) == 0 {
-		return Credential{Code: decision.TokenMissing}
-	}
-	return Credential{Token: string(token)}
+	return Credential{Token: token}
 }
 
 // joinedWith reports whether a cookie of the given names stands beside something else, with a
 // comma between them: Envoy joins several Cookie headers so.
-func joinedWith(pair []byte, names []string) bool {
-	if bytes.IndexByte(pair, ',') < 0 {
+func joinedWith(pair string, names []string) bool {
+	if strings.IndexByte(pair, ',') < 0 {
 		return false
 	}
-	for part := range bytes.SplitSeq(pair, []byte{','}) {
-		if name, _, ok := bytes.Cut(bytes.Trim(part, " \t"), []byte{'='}); ok && named(name, names) {
+	for part := range strings.SplitSeq(pair, ",") {
+		if name, _, ok := strings.Cut(strings.Trim(part, " \t"), "="); ok && named(name, names) {
 			return true
 		}
 	}
 	return false
 }
 
-func named(name []byte, names []string) bool {
+func named(name string, names []string) bool {
 	for _, n := range names {
-		if string(name) == n {
+		if name == n {
 			return true
 		}
 	}

@@ -63,18 +63,3 @@ func TestFindCredential(t *testing.T) {
 	f("token_missing", "Cookie: __session=")
 	f("token_missing", "Cookie2: __session=a.b.c", "Set-Cookie: __session=a.b.c")
 }
-
-// TestFindCredential_owned: the token outlives the request that it came with.
-func TestFindCredential_owned(t *testing.T) {
-	for _, line := range []string{"Authorization: Bearer a.b.c", "Cookie: __session=a.b.c"} {
-		h := header(t, line)
-		got := FindCredential(h, []string{"__session"})
-		h.Reset()
-		if err := h.Read(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer XXXXXXXX\r\nCookie: YYYYYYYYYYYYYYYYY=ZZZZZZZ\r\n\r\n"))); err != nil {
-			t.Fatal(err)
-		}
-		if got.Token != "a.b.c" {
-			t.Errorf("%s: the token became %q", line, got.Token)
-		}
-	}
-}

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,14 +10,14 @@ import (
 )
 
 // A field is a header field: its name in any case, and its value as it was sent.
-type field struct{ name, value []byte }
+type field struct{ name, value string }
 
 // is reports whether the field has the name, in any case.
-func (f field) is(name string) bool { return SameName(f.name, name) }
+func (f *field) is(name string) bool { return len(f.name) == len(name) && SameName(f.name, name) }
 
 // Fields iterates over the headers as the proxy handed them on, credentials and all. Several
 // of a name may come one by one or joined with a comma.
-func (p Proxied) Fields(yield func(name, value []byte) bool) {
+func (p Proxied) Fields(yield func(name, value string) bool) {
 	for _, f := range p.fields {
 		if !yield(f.name, f.value) {
 			return
@@ -28,39 +27,51 @@ func (p Proxied) Fields(yield func(name, value []byte) bool) {
 
 // WithField is p with one more header field, for a caller that no proxy has asked.
 func (p Proxied) WithField(name, value string) Proxied {
-	p.fields = append(slices.Clip(p.fields), field{[]byte(name), []byte(value)})
+	p.fields = append(slices.Clip(p.fields), field{name, value})
 	return p
 }
 
-// manyFields is room for those of an ordinary request.
-const manyFields = 32
-
-// fieldsOf are the headers of an HTTP request, each as it was sent: fasthttp's own list
+// readFields reads the headers of an HTTP request, each as it was sent: fasthttp's own list
 // joins cookies, and leaves some of them out. A line that goes on in the next is an error:
 // readers differ in what they make of it (RFC 9112 section 5.2).
-func fieldsOf(h *fasthttp.RequestHeader) ([]field, error) {
-	fields := make([]field, 0, manyFields)
-	raw := h.RawHeaders()
-	if len(raw) == 0 { // made, and not read
+func (p *Proxied) readFields(h *fasthttp.RequestHeader) error {
+	p.makeRoom(manyFields)
+	rest := view(h.RawHeaders())
+	if rest == "" { // made, and not read
 		for name, value := range h.All() {
-			fields = append(fields, field{name, value})
+			p.fields = append(p.fields, field{view(name), view(value)})
 		}
-		return fields, nil
+		return nil
 	}
-	for line := range bytes.Lines(raw) {
-		name, value, ok := bytes.Cut(line, []byte{':'})
-		if blank := len(bytes.TrimRight(line, "\r\n")) == 0; !ok && !blank || line[0] == ' ' || line[0] == '\t' {
-			return nil, errors.New("a header line has no colon, or goes on in the next")
-		} else if !blank {
-			fields = append(fields, field{name, bytes.Trim(value, " \t\r\n")})
+	for rest != "" {
+		line := rest
+		if end := strings.IndexByte(rest, '\n'); end >= 0 {
+			line = rest[:end]
+			rest = rest[end+1:]
+		} else {
+			rest = ""
 		}
+		colon := strings.IndexByte(line, ':')
+		if colon < 0 && strings.Trim(line, "\r") == "" {
+			continue
+		}
+		if colon < 0 || line[0] == ' ' || line[0] == '\t' {
+			p.dropFields()
+			return errors.New("a header line has no colon, or goes on in the next")
+		}
+		p.fields = append(p.fields, field{line[:colon], trimBlanks(line[colon+1:])})
 	}
-	return fields, nil
+	return nil
 }
 
 // has reports whether a header is there, be it empty.
 func (p *Proxied) has(name string) bool {
-	return slices.ContainsFunc(p.fields, func(f field) bool { return f.is(name) })
+	for i := range p.fields {
+		if p.fields[i].is(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // one is the value of a header that must be there, once and not empty.
@@ -75,9 +86,9 @@ func (p *Proxied) one(name string) (said, error) {
 // optional is the value of a header that may be there once.
 func (p *Proxied) optional(name string) (said, error) {
 	found, n := said{name: name}, 0
-	for _, f := range p.fields {
-		if f.is(name) {
-			found.value, n = string(f.value), n+1
+	for i := range p.fields {
+		if f := &p.fields[i]; f.is(name) {
+			found.value, n = f.value, n+1
 		}
 	}
 	if n > 1 {
@@ -109,11 +120,11 @@ func (p Proxied) Headers() map[string]string {
 func (p Proxied) joined(wanted func(name string) bool) map[string]string {
 	headers := make(map[string]string, len(p.fields))
 	for _, f := range p.fields {
-		name := strings.ToLower(string(f.name))
+		name := strings.ToLower(f.name)
 		if !wanted(name) {
 			continue
 		}
-		text := strings.ToValidUTF8(string(f.value), "!")
+		text := strings.ToValidUTF8(f.value, "!")
 		if before, ok := headers[name]; ok {
 			separator := ","
 			if name == "cookie" {
@@ -135,7 +146,7 @@ func (p Proxied) value(name string) (text string, stated bool) {
 		if stated {
 			text += ","
 		}
-		text, stated = text+string(f.value), true
+		text, stated = text+f.value, true
 	}
 	return text, stated
 }

@@ -15,28 +15,28 @@ const (
 	forwardedProto  = "X-Forwarded-Proto"
 )
 
-// FromForwardAuth reads what Traefik, Caddy and HAProxy say of the request before them:
-// X-Forwarded-Method and X-Forwarded-Uri, which must be there once, and X-Forwarded-Host
-// and X-Forwarded-Proto, which may. The error is an [AmbiguousPath] where the path is at
-// fault.
-func FromForwardAuth(h *fasthttp.RequestHeader) (Proxied, error) {
-	p := Proxied{Door: decision.DoorForwardAuth}
-	var err error
-	if p.fields, err = fieldsOf(h); err != nil {
-		return p, err
+// ReadForwardAuth reads into p what Traefik, Caddy and HAProxy say of the request before
+// them: X-Forwarded-Method and X-Forwarded-Uri, which must be there once, and
+// X-Forwarded-Host and X-Forwarded-Proto, which may. The error is an [AmbiguousPath] where
+// the path is at fault.
+func ReadForwardAuth(p *Proxied, r *fasthttp.Request) (err error) {
+	p.Reset()
+	p.Door = decision.DoorForwardAuth
+	if err = p.readFields(&r.Header); err != nil {
+		return err
 	}
 	var from source
 	if from.method, err = p.one(forwardedMethod); err != nil {
-		return p, err
+		return err
 	}
 	if from.target, err = p.one(forwardedURI); err != nil {
-		return p, err
+		return err
 	}
 	if from.scheme, err = p.optional(forwardedProto); err != nil {
-		return p, err
+		return err
 	}
 	if from.host, err = p.optional(forwardedHost); err != nil {
-		return p, err
+		return err
 	}
-	return p, p.described(from)
+	return p.described(from)
 }

@@ -121,8 +121,8 @@ func sound(t *testing.T, p Proxied, err error) {
 	}
 }
 
-// FuzzFromCheckRequest reads any message.
-func FuzzFromCheckRequest(f *testing.F) {
+// FuzzReadCheckRequest reads any message.
+func FuzzReadCheckRequest(f *testing.F) {
 	for _, v := range vectors(f) {
 		for _, r := range []*authv3.CheckRequest{
 			check("GET", "https", "app.example", v.Raw, "Authorization: Bearer a.b.c", "Cookie: __session=a"),
@@ -139,7 +139,7 @@ func FuzzFromCheckRequest(f *testing.F) {
 		if proto.Unmarshal(raw, &r) != nil {
 			return
 		}
-		p, err := FromCheckRequest(&r)
+		p, err := filled(ReadCheckRequest, &r)
 		sound(t, p, err)
 		h := r.GetAttributes().GetRequest().GetHttp()
 		if err == nil && (p.Method != h.GetMethod() || p.Target.Raw != h.GetPath()) {
@@ -178,15 +178,15 @@ func FuzzHeaders(f *testing.F) {
 				t.Errorf("%q is read as %q", lines, want)
 			}
 		}
-		p, err := FromForwardAuth(&r.Header)
+		p, err := filled(ReadForwardAuth, &r)
 		sound(t, p, err)
 		once(err, p.Target.Raw, "X-Forwarded-Uri")
 		once(err, p.Method, "X-Forwarded-Method")
-		p, err = FromAuthRequest(&r.Header)
+		p, err = filled(ReadAuthRequest, &r)
 		sound(t, p, err)
 		once(err, p.Authority+p.Target.Raw, "X-Original-Uri", "X-Original-Url")
 		once(err, p.Method, "X-Original-Method")
-		p, err = FromExtAuthz(&r)
+		p, err = filled(ReadExtAuthz, &r)
 		sound(t, p, err)
 		var ambiguous AmbiguousPath
 		if errors.As(err, &ambiguous) || err == nil && p.Target.Raw != "/x" {

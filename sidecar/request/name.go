@@ -20,3 +20,17 @@ func lower(c byte) byte {
 	}
 	return c
 }
+
+// trimBlanks takes off both ends the white space that may stand around a header's value, and
+// what ends its line.
+func trimBlanks(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

@@ -9,7 +9,7 @@ import (
 func (p Proxied) Page() bool {
 	var page, rsc, action bool
 	for _, f := range p.fields {
-		holds := func(text string) bool { return strings.Contains(strings.ToLower(string(f.value)), text) }
+		holds := func(text string) bool { return strings.Contains(strings.ToLower(f.value), text) }
 		switch {
 		case f.is("sec-fetch-dest"):
 			page = page || SameName(f.value, "document") || SameName(f.value, "iframe")

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,9 +11,12 @@ import (
 	"postern/sidecar/decision"
 )
 
-// A Proxied is a request that a proxy has before it and asks about. Its strings are its own;
-// Fields, Body and Envoy share memory with what they were read from, and are good until the
-// door has answered.
+// A Proxied is a request that a proxy has before it and asks about. A reader fills it without
+// a copy: its strings, its headers and its body are those of what was read, and so are those
+// of its own copies. They change once the door has answered, when the server reads its next
+// request into the same memory. What is kept longer is of [Proxied.Clone].
+//
+// The zero value is ready to be read into, again and again.
 type Proxied struct {
 	// Door is the protocol by which the proxy asks.
 	Door decision.Door
@@ -30,6 +34,8 @@ type Proxied struct {
 	Envoy *authv3.AttributeContext
 	// fields are the headers; see Fields.
 	fields []field
+	// held is what Body points to where a reader found one.
+	held Body
 }
 
 // A Body is what a proxy hands on of a request's body. Envoy puts an exclamation mark for
@@ -46,6 +52,71 @@ type AmbiguousPath struct{ Err error }
 func (e AmbiguousPath) Error() string { return e.Err.Error() }
 func (e AmbiguousPath) Unwrap() error { return e.Err }
 
+// Room for headers: that of an ordinary request, and what is kept for the next one at most.
+const (
+	manyFields = 32
+	mostFields = 512
+)
+
+// Reset forgets the request, and lets go of all that was read. The room for headers stays,
+// unless it has become unusually large.
+func (p *Proxied) Reset() {
+	p.dropFields()
+	*p = Proxied{fields: p.fields}
+}
+
+// dropFields forgets the headers.
+func (p *Proxied) dropFields() {
+	clear(p.fields)
+	p.fields = p.fields[:0]
+	if cap(p.fields) > mostFields {
+		p.fields = nil
+	}
+}
+
+// makeRoom is for as many more headers.
+func (p *Proxied) makeRoom(n int) {
+	p.fields = slices.Grow(p.fields, n)
+}
+
+// Clone is a copy that owns its strings, headers and body, and outlives the request. Envoy
+// stays what it is: nobody writes to a message that was received.
+func (p Proxied) Clone() Proxied {
+	texts := []*string{&p.Method, &p.Scheme, &p.Host, &p.Authority, &p.Target.Path, &p.Target.Query, &p.Target.Raw}
+	p.fields = slices.Clone(p.fields)
+	size := 0
+	for _, text := range texts {
+		size += len(*text)
+	}
+	for _, f := range p.fields {
+		size += len(f.name) + len(f.value)
+	}
+	var memory strings.Builder // all of it is one piece
+	memory.Grow(size)
+	own := func(s string) string {
+		from := memory.Len()
+		memory.WriteString(s)
+		return memory.String()[from:]
+	}
+	for _, text := range texts {
+		*text = own(*text)
+	}
+	for i, f := range p.fields {
+		p.fields[i] = field{own(f.name), own(f.value)}
+	}
+	if p.Body != nil {
+		p.Body = &Body{Raw: bytes.Clone(p.Body.Raw), Partial: p.Body.Partial}
+	}
+	p.held = Body{}
+	return p
+}
+
+// hold makes the body that was found the request's.
+func (p *Proxied) hold(raw []byte, partial bool) {
+	p.held = Body{Raw: raw, Partial: partial}
+	p.Body = &p.held
+}
+
 // described fills in what every door's headers or attributes say: the request line's parts
 // and where it goes. The names are for the errors. The error is an [AmbiguousPath] where
 // the path is at fault.
@@ -54,10 +125,12 @@ func (p *Proxied) described(from source) error {
 		return fmt.Errorf("%s is no method", from.method.name)
 	}
 	p.Method = from.method.value
-	if !slices.Contains([]string{"", "http", "https", "ws", "wss"}, from.scheme.value) {
+	switch from.scheme.value {
+	case "", "http", "https", "ws", "wss":
+		p.Scheme = from.scheme.value
+	default:
 		return fmt.Errorf("%s is none of http, https, ws, wss", from.scheme.name)
 	}
-	p.Scheme = from.scheme.value
 	var err error
 	if from.host.value != "" {
 		if p.Host, err = NormalHost(from.host.value); err != nil {
@@ -81,5 +154,10 @@ type said struct{ name, value string }
 // methods are compared in (RFC 9110 section 9.1), and hyphens. CONNECT asks for a tunnel
 // and has no path; PRI begins a connection of HTTP/2 (RFC 9113 section 3.4).
 func IsMethod(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && s[0] != '-' && s != "PRI" && s != "CONNECT"
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32 && s[0] != '-' && s != "PRI" && s != "CONNECT"
 }

@@ -23,7 +23,7 @@ var readers = map[string]func(t testing.TB, method, scheme, host, target string,
 		if err != nil {
 			return Proxied{}, err
 		}
-		return FromForwardAuth(&r.Header)
+		return filled(ReadForwardAuth, r)
 	},
 	"auth-request": func(t testing.TB, method, _, _, target string, more ...string) (Proxied, error) {
 		r, err := wire("GET", "/auth-request", append([]string{
@@ -31,7 +31,7 @@ var readers = map[string]func(t testing.TB, method, scheme, host, target string,
 		if err != nil {
 			return Proxied{}, err
 		}
-		return FromAuthRequest(&r.Header)
+		return filled(ReadAuthRequest, r)
 	},
 	"auth-request by URL": func(t testing.TB, method, scheme, host, target string, more ...string) (Proxied, error) {
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "?") && !strings.HasPrefix(target, "#") {
@@ -42,21 +42,28 @@ var readers = map[string]func(t testing.TB, method, scheme, host, target string,
 		if err != nil {
 			return Proxied{}, err
 		}
-		return FromAuthRequest(&r.Header)
+		return filled(ReadAuthRequest, r)
 	},
 	"ext_authz": func(t testing.TB, method, _, host, target string, more ...string) (Proxied, error) {
 		r, err := wire(method, "/ext_authz"+target, append([]string{"Host: " + host}, more...)...)
 		if err != nil {
 			return Proxied{}, err
 		}
-		return FromExtAuthz(r)
+		return filled(ReadExtAuthz, r)
 	},
 	"gRPC": func(t testing.TB, method, scheme, host, target string, more ...string) (Proxied, error) {
-		return FromCheckRequest(check(method, scheme, host, target, more...))
+		return filled(ReadCheckRequest, check(method, scheme, host, target, more...))
 	},
 	"gRPC, raw": func(t testing.TB, method, scheme, host, target string, more ...string) (Proxied, error) {
-		return FromCheckRequest(rawCheck(method, scheme, host, target, more...))
+		return filled(ReadCheckRequest, rawCheck(method, scheme, host, target, more...))
 	},
+}
+
+// filled is what a reader reads into a new Proxied.
+func filled[R any](read func(*Proxied, R) error, r R) (Proxied, error) {
+	var p Proxied
+	err := read(&p, r)
+	return p, err
 }
 
 // wire is a request as fasthttp reads it.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -93,8 +94,8 @@ type asking struct {
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
 	input    policy.Input
-	// proxied is the request that a proxy asks about, nil where an app asks; pattern is the
-	// route that governs it.
+	// proxied is the request that a proxy asks about, nil where an app asks, and good until it
+	// is answered; pattern is the route that governs it.
 	proxied *request.Proxied
 	pattern string
 }
@@ -150,7 +151,9 @@ func (s *Server) record(a *asking, item *int, question jsontext.Value, d decisio
 		}
 	}
 	if a.proxied != nil {
-		r.Method, r.Host, r.Path, r.Route = a.proxied.Method, a.proxied.Host, a.proxied.Target.Path, a.pattern
+		// The log writes when the request has gone.
+		r.Method, r.Host, r.Path = strings.Clone(a.proxied.Method), strings.Clone(a.proxied.Host), strings.Clone(a.proxied.Target.Path)
+		r.Route = a.pattern
 	}
 	if a.snapshot != nil {
 		r.Revision, r.Digest = a.snapshot.bundle.Revision, a.snapshot.bundle.Digest

@@ -67,10 +67,13 @@ func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadabl
 	if err := s.oversized(&r); err != nil {
 		return s.refused(decision.RequestMalformed, err.Error())
 	}
-	asked, err := request.FromCheckRequest(&r)
+	asked := borrow()
+	err := request.ReadCheckRequest(asked, &r)
 	ctx, cancel := s.inTime(ctx)
 	defer cancel()
-	return s.proxied(ctx, asked, err)
+	answer := s.proxied(ctx, asked, err)
+	giveBack(asked)
+	return answer
 }
 
 // oversized holds a request to the bounds that the HTTP doors hold it to.

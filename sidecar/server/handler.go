@@ -38,13 +38,13 @@ func (s *Server) doors() map[string]door {
 		open["/v1/session"] = door{decision.DoorSession, fasthttp.MethodGet, s.session, response.NoSession}
 	}
 	if s.config.Doors.ForwardAuth {
-		open[forwardAuthPath] = s.proxyDoor(decision.DoorForwardAuth, s.answers.ForwardAuth, headersOnly(request.FromForwardAuth))
+		open[forwardAuthPath] = s.proxyDoor(decision.DoorForwardAuth, s.answers.ForwardAuth, request.ReadForwardAuth)
 	}
 	if s.config.Doors.AuthRequest {
-		open[authRequestPath] = s.proxyDoor(decision.DoorAuthRequest, s.answers.AuthRequest, headersOnly(request.FromAuthRequest))
+		open[authRequestPath] = s.proxyDoor(decision.DoorAuthRequest, s.answers.AuthRequest, request.ReadAuthRequest)
 	}
 	if s.config.Doors.ExtAuthz {
-		open[request.ExtAuthzPrefix] = s.proxyDoor(decision.DoorExtAuthzHTTP, s.answers.ExtAuthz, request.FromExtAuthz)
+		open[request.ExtAuthzPrefix] = s.proxyDoor(decision.DoorExtAuthzHTTP, s.answers.ExtAuthz, request.ReadExtAuthz)
 	}
 	return open
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 
@@ -27,12 +28,14 @@ func proxyAnswers(c *config.Config) response.Proxy {
 
 // proxyDoor is a door of HTTP that proxies ask at: how it reads a request, and how it
 // answers.
-func (s *Server) proxyDoor(name decision.Door, answer func(*fasthttp.RequestCtx, response.ProxyAnswer), read func(*fasthttp.Request) (request.Proxied, error)) door {
+func (s *Server) proxyDoor(name decision.Door, answer func(*fasthttp.RequestCtx, response.ProxyAnswer), read func(*request.Proxied, *fasthttp.Request) error) door {
 	return door{
 		name: name,
 		serve: func(ctx *fasthttp.RequestCtx) {
-			asked, err := read(&ctx.Request)
+			asked := borrow()
+			err := read(asked, &ctx.Request)
 			answer(ctx, s.proxied(context.Background(), asked, err))
+			giveBack(asked)
 		},
 		refuse: func(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision) {
 			answer(ctx, response.ProxyAnswer{ID: id, Decision: d})
@@ -40,16 +43,23 @@ func (s *Server) proxyDoor(name decision.Door, answer func(*fasthttp.RequestCtx,
 	}
 }
 
-// headersOnly is a reader that needs no body.
-func headersOnly(read func(*fasthttp.RequestHeader) (request.Proxied, error)) func(*fasthttp.Request) (request.Proxied, error) {
-	return func(r *fasthttp.Request) (request.Proxied, error) { return read(&r.Header) }
+// described are requests that were answered, for the next ones to be read into.
+var described = sync.Pool{New: func() any { return new(request.Proxied) }}
+
+func borrow() *request.Proxied { return described.Get().(*request.Proxied) }
+
+// giveBack ends the use of a request and of all that looks into it. One that a panic leaves
+// behind is not given back.
+func giveBack(asked *request.Proxied) {
+	asked.Reset()
+	described.Put(asked)
 }
 
 // proxied is the way of every request that a proxy asks about, or that it failed to
-// describe.
-func (s *Server) proxied(ctx context.Context, asked request.Proxied, unreadable error) response.ProxyAnswer {
+// describe. The request is not the answer's: what it keeps of it, it has copied.
+func (s *Server) proxied(ctx context.Context, asked *request.Proxied, unreadable error) response.ProxyAnswer {
 	a := s.beginWith(asked.Door, asked.Credential(s.cookies))
-	a.proxied = &asked
+	a.proxied = asked
 	answer := response.ProxyAnswer{ID: a.id}
 	if fault := s.fault(a, unreadable); fault != nil {
 		answer.Decision = *fault
@@ -69,11 +79,11 @@ func (s *Server) fault(a asking, unreadable error) *decision.Decision {
 		d := decision.Because(code, message)
 		return &d
 	}
-	var ambiguous request.AmbiguousPath
-	switch {
-	case errors.As(unreadable, &ambiguous):
-		return because(decision.PathAmbiguous, unreadable.Error())
-	case unreadable != nil:
+	if unreadable != nil {
+		var ambiguous request.AmbiguousPath
+		if errors.As(unreadable, &ambiguous) {
+			return because(decision.PathAmbiguous, unreadable.Error())
+		}
 		return because(decision.RequestMalformed, unreadable.Error())
 	}
 	if err := a.proxied.CheckIdentity(s.identity); err != nil {
