@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -19,6 +20,18 @@ type Input struct {
 	Subject    *Subject
 	Credential decision.Code
 	Now        time.Time
+	// Until is when the caller waits no longer, by the process's clock; zero is as long as
+	// an evaluation may take.
+	Until time.Time
+}
+
+// bounded is a context that ends when the caller waits no longer. Only what is evaluated
+// needs one.
+func (in Input) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if in.Until.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, in.Until)
 }
 
 // document is what an entrypoint reads of the asking session: session, credential, now.

@@ -161,7 +161,7 @@ func governs(e *entrypoint, r *model.Route) *governed {
 	if r.Require != nil {
 		g.require, g.reverifies = r.Require.AppendJSON(nil), r.Require.Reverifies()
 	}
-	term := routeTerm(route.Match{Route: r})
+	term := routeObject(r, nil, func(text string) string { return text })
 	for _, p := range e.footprint.parts {
 		if p.name != "route" {
 			continue

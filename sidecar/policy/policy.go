@@ -150,7 +150,7 @@ func (p *Policy) Check(ctx context.Context, in Input, q *request.Question) (answ
 	if err != nil {
 		return because(decision.RequestMalformed, err.Error()), nil
 	}
-	return p.decided(ctx, k, &p.check, document, in.Now)
+	return p.decided(ctx, k, &p.check, document, in)
 }
 
 // because is a denial that is not remembered.
@@ -159,8 +159,10 @@ func because(code decision.Code, message string) *decision.Answer {
 }
 
 // decided asks an entrypoint, and remembers what it came to under a key.
-func (p *Policy) decided(ctx context.Context, k *key, by *decider, document ast.Value, now time.Time) (*decision.Answer, error) {
-	d, edits, cause := p.decide(ctx, by, document, now)
+func (p *Policy) decided(ctx context.Context, k *key, by *decider, document ast.Value, in Input) (*decision.Answer, error) {
+	ctx, cancel := in.bounded(ctx)
+	defer cancel()
+	d, edits, cause := p.decide(ctx, by, document, in.Now)
 	answer := &decision.Answer{Decision: d, Edits: edits}
 	p.memo.keep(k, kept{answer: answer, cause: cause})
 	return answer, cause
@@ -250,6 +252,8 @@ func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
 	if known, ok := p.memo.find(k); ok {
 		return known.effective, nil
 	}
+	ctx, cancel := in.bounded(ctx)
+	defer cancel()
 	result, err := p.evaluate(ctx, p.effective.query, in.document(), in.Now)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/model"
 	"postern/sidecar/request"
 	"postern/sidecar/route"
 )
@@ -48,7 +49,7 @@ func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed
 		routed.Answer = because(decision.RequestMalformed, err.Error())
 		return routed, nil
 	}
-	routed.Answer, cause = p.decided(ctx, k, &p.route, document, in.Now)
+	routed.Answer, cause = p.decided(ctx, k, &p.route, document, in)
 	return routed, cause
 }
 
@@ -111,21 +112,26 @@ func routeTerm(m route.Match) *ast.Term {
 	if m.Route == nil {
 		return ast.NullTerm()
 	}
-	params := ast.NewObject()
-	for _, p := range m.Params() {
-		params.Insert(ast.StringTerm(p.Name), ast.StringTerm(p.Value))
+	return routeObject(m.Route, m.Params(), m.Value)
+}
+
+// routeObject is what a route says, by what its parameters stand for.
+func routeObject(r *model.Route, params []route.Param, value func(text string) string) *ast.Term {
+	values := ast.NewObject()
+	for _, p := range params {
+		values.Insert(ast.StringTerm(p.Name), ast.StringTerm(p.Value))
 	}
 	object := ast.NewObject(
-		member("pattern", ast.StringTerm(m.Route.Match)),
-		member("params", ast.NewTerm(params)),
-		member("public", ast.InternedTerm(m.Route.Public)),
-		member("signed_in", ast.InternedTerm(m.Route.SignedIn)),
+		member("pattern", ast.StringTerm(r.Match)),
+		member("params", ast.NewTerm(values)),
+		member("public", ast.InternedTerm(r.Public)),
+		member("signed_in", ast.InternedTerm(r.SignedIn)),
 	)
-	if asked := m.Route.Organization; asked != "" {
-		object.Insert(ast.InternedTerm("organization"), ast.StringTerm(m.Value(asked)))
+	if r.Organization != "" {
+		object.Insert(ast.InternedTerm("organization"), ast.StringTerm(value(r.Organization)))
 	}
-	if asked := m.Route.OrganizationSlug; asked != "" {
-		object.Insert(ast.InternedTerm("organization_slug"), ast.StringTerm(m.Value(asked)))
+	if r.OrganizationSlug != "" {
+		object.Insert(ast.InternedTerm("organization_slug"), ast.StringTerm(value(r.OrganizationSlug)))
 	}
 	return ast.NewTerm(object)
 }

@@ -69,8 +69,6 @@ func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadabl
 	}
 	asked := borrow()
 	err := request.ReadCheckRequest(asked, &r)
-	ctx, cancel := s.inTime(ctx)
-	defer cancel()
 	answer := s.proxied(ctx, asked, err)
 	giveBack(asked)
 	return answer
@@ -102,19 +100,6 @@ func (s *Server) oversized(r *authv3.CheckRequest) error {
 		return errors.New("there are too many headers or cookies")
 	}
 	return nil
-}
-
-// maxMargin is what remains at most of a call's deadline when its evaluation is given up.
-const maxMargin = 20 * time.Millisecond
-
-// inTime leaves room behind the evaluation for the denial to arrive before the caller
-// gives up: then it would be an error.
-func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/5, maxMargin)))
 }
 
 // refused is the denial of a call that was not put to policy.

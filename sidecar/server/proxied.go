@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -101,8 +102,7 @@ func (s *Server) fault(a asking, unreadable error) *decision.Decision {
 // route asks policy, and gathers what the answer needs besides. All of it has one deadline:
 // a proxy waits for no more.
 func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAnswer) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Policy.Deadline)
-	defer cancel()
+	a.input.Until = s.until(ctx, a.began)
 	routed, cause := a.snapshot.policy.Route(ctx, a.input, *a.proxied)
 	answer.Decision, answer.Edits = routed.Decision, routed.Answer.Edits
 	if governs := routed.Governs.Route; governs != nil {
@@ -121,6 +121,24 @@ func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAns
 		answer.Deny = response.Deny{} // which is for sessions
 	}
 	s.complain(a, answer.Decision, cause)
+}
+
+// maxMargin is what remains at most of a call's deadline when its evaluation is given up.
+const maxMargin = 20 * time.Millisecond
+
+// until is when the evaluations for a request must have ended. Where the call has a deadline
+// of its own, there is room behind them for the denial to arrive before the caller gives up:
+// then it would be an error.
+func (s *Server) until(ctx context.Context, began time.Time) time.Time {
+	until := began.Add(s.config.Policy.Deadline)
+	end, ok := ctx.Deadline()
+	if !ok {
+		return until
+	}
+	if end = end.Add(-min(time.Until(end)/5, maxMargin)); end.Before(until) {
+		return end
+	}
+	return until
 }
 
 // identify adds who the session is.
