@@ -16,6 +16,9 @@ import (
 // not been made. It must be the same as [part.append] would append of the document, but
 // for the requirement, which stands as the JSON that the document would be made of.
 
+// null is shared; nobody may change it.
+var null = ast.NullTerm()
+
 // credentials are the documents of input.credential by code.
 var credentials = func() map[decision.Code]*ast.Term {
 	all := map[decision.Code]*ast.Term{}
@@ -28,7 +31,7 @@ var credentials = func() map[decision.Code]*ast.Term {
 // credential is input.credential.
 func (in Input) credential() *ast.Term {
 	if in.Subject != nil {
-		return ast.NullTerm()
+		return null
 	}
 	code := in.Credential
 	if code == "" {
