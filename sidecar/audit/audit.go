@@ -4,7 +4,6 @@
 package audit
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
@@ -56,6 +54,7 @@ type Log struct {
 	records chan Record
 	dropped atomic.Uint64
 	failed  atomic.Uint64
+	hurry   chan struct{} // has a mark where the writer should not wait
 	done    chan struct{}
 	lost    func(error)
 
@@ -83,7 +82,7 @@ func Open(destination string, lost func(error)) (*Log, error) {
 }
 
 func start(w io.Writer, closer io.Closer, lost func(error)) *Log {
-	l := &Log{records: make(chan Record, queued), done: make(chan struct{}), lost: lost}
+	l := &Log{records: make(chan Record, queued), hurry: make(chan struct{}, 1), done: make(chan struct{}), lost: lost}
 	go l.write(w, closer)
 	return l
 }
@@ -105,6 +104,17 @@ func (l *Log) Write(r Record) {
 	default:
 		l.dropped.Add(1)
 	}
+	if len(l.records) > queued/2 {
+		l.hasten()
+	}
+}
+
+// hasten ends the writer's wait.
+func (l *Log) hasten() {
+	select {
+	case l.hurry <- struct{}{}:
+	default:
+	}
 }
 
 // Lost counts the records that were dropped, or could not be written.
@@ -124,47 +134,58 @@ func (l *Log) Close() {
 	if !l.closed {
 		l.closed = true
 		close(l.records)
+		l.hasten()
 	}
 	l.mu.Unlock()
 	<-l.done
 }
 
-// write is the only writer. It flushes whenever nothing waits.
+// gather is how long records wait for others to be written with. To wake the writer for
+// each one costs more than to write it.
+const gather = 5 * time.Millisecond
+
+// write is the only writer.
 func (l *Log) write(w io.Writer, closer io.Closer) {
 	defer close(l.done)
-	out := bufio.NewWriter(w)
-	pending, failing := uint64(0), false
-	failed := func(n uint64, err error) {
-		l.failed.Add(n)
-		if !failing && l.lost != nil {
-			l.lost(err)
-		}
-		failing = true
-	}
+	var text, line []byte
+	failing := false
 	for r := range l.records {
-		line, err := json.Marshal(r, jsontext.AllowInvalidUTF8(true))
+		l.wait()
+		text, line = text[:0], line[:0]
+		n := uint64(0)
+		for {
+			line = r.appendLine(line[:0])
+			text = append(text, withoutTokens(line)...)
+			if n++; len(l.records) == 0 || len(text) > largest {
+				break
+			}
+			r = <-l.records
+		}
+		_, err := w.Write(text)
 		if err != nil {
-			failed(1, err)
-		} else {
-			// Flush reports what Write could not do.
-			out.Write(append(withoutTokens(line), '\n'))
-			pending++
+			// A full disk must not stop the log for good: start over with the next records.
+			l.failed.Add(n)
+			if !failing && l.lost != nil {
+				l.lost(err)
+			}
 		}
-		if len(l.records) > 0 {
-			continue
-		}
-		if err := out.Flush(); err != nil {
-			// A full disk must not stop the log for good: start over with the next record.
-			failed(pending, err)
-			out.Reset(w)
-		} else {
-			failing = false
-		}
-		pending = 0
+		failing = err != nil
 	}
-	out.Flush()
 	if closer != nil {
 		closer.Close()
+	}
+}
+
+// largest bounds what is written at once, in bytes.
+const largest = 1 << 20
+
+// wait lets records gather, until many have or the log is closed.
+func (l *Log) wait() {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.hurry:
 	}
 }
 

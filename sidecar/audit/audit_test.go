@@ -6,10 +6,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	jsonexp "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/decision"
 )
@@ -139,5 +143,58 @@ func TestWrite_withoutTokens(t *testing.T) {
 	l.Close()
 	if text := out.String(); strings.Contains(text, "eyJh") || strings.Contains(text, "eyJz") || strings.Count(text, "[token]") != 3 || !strings.Contains(text, "org:eyJ:read") {
 		t.Errorf("record: %s", text)
+	}
+}
+
+// TestRecord_appendLine compares what is spelled out with what the library makes of the
+// tags, with every member set and with none.
+func TestRecord_appendLine(t *testing.T) {
+	var whole Record
+	fill(reflect.ValueOf(&whole).Elem())
+	whole.Question = []byte(`{"any":[{"role":"a"}]}`)
+	whole.Time = time.Unix(1767225600, 120_000_000).UTC()
+	odd := Record{Time: whole.Time, ID: "a\"b\\", Path: "/ä\u2028<&>\x01", User: "\xff", Reasons: []decision.Reason{}}
+	zero := 0
+	for _, r := range []Record{{}, whole, odd, {Item: &zero, Allow: true, Nanoseconds: -1}} {
+		want, err := jsonexp.Marshal(r, jsontext.AllowInvalidUTF8(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.appendLine(nil)); got != string(want)+"\n" {
+			t.Errorf("appendLine = %s\nwant         %s", got, want)
+		}
+	}
+}
+
+// fill gives every member of a struct another value.
+func fill(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(int64(i))
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
+		case reflect.Slice:
+			if f.Type().Elem().Kind() == reflect.Struct {
+				f.Set(reflect.MakeSlice(f.Type(), 2, 2))
+				fill(f.Index(0))
+			}
+		}
+	}
+}
+
+func BenchmarkAppendLine(b *testing.B) {
+	r := Record{
+		ID: "01234567-89ab-4def-8123-456789abcdef", Time: time.Now().UTC(), Door: "check", Question: []byte(`{"any":[{"permission":"org:invoices:read"}]}`),
+		Issuer: "https://clerk.example.com", User: "user_1", Session: "sess_1", Organization: "org_1", Allow: true, Status: 200, Revision: "1", Digest: strings.Repeat("a", 64), Nanoseconds: 2000,
+	}
+	b.ReportAllocs()
+	var line []byte
+	for b.Loop() {
+		line = withoutTokens(r.appendLine(line[:0]))
 	}
 }

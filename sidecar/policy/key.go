@@ -23,13 +23,12 @@ const (
 	markString  = 's'
 	markArray   = 'a'
 	markObject  = 'o'
-	markSet     = 'u'
 	markValue   = 'v' // a path leads to a value, which follows
 	markEnd     = 'e' // a path ends; the depth and the kind follow
 	markMissing = 'm' // a part of the input is not there
 	markPart    = 'p' // a part of the input is there; its paths follow
 	markJSON    = 'j' // a text of JSON
-	markOther   = 0   // what no input has
+	markOther   = 0   // what no input has: sets, for one
 )
 
 // appendPart appends the paths of one part of the input. A nil value is a part that is not
@@ -82,26 +81,14 @@ func kindOf(value ast.Value) byte {
 		return markArray
 	case ast.Object:
 		return markObject
-	case ast.Set:
-		return markSet
 	default:
 		return markOther
 	}
 }
 
-// appendValue appends a whole value. Objects and sets are in the order that OPA keeps them
-// in, which is one and the same for equal ones.
+// appendValue appends a whole value.
 func appendValue(dst []byte, value ast.Value) (key []byte, ok bool) {
-	kind := kindOf(value)
-	dst = append(dst, kind)
-	ok = true
-	each := func(terms ...*ast.Term) {
-		for _, t := range terms {
-			if ok {
-				dst, ok = appendValue(dst, t.Value)
-			}
-		}
-	}
+	dst = append(dst, kindOf(value))
 	switch v := value.(type) {
 	case ast.Null, ast.Boolean:
 	case ast.Number:
@@ -110,16 +97,31 @@ func appendValue(dst []byte, value ast.Value) (key []byte, ok bool) {
 		dst = appendText(dst, string(v))
 	case *ast.Array:
 		dst = binary.AppendUvarint(dst, uint64(v.Len()))
-		v.Foreach(func(t *ast.Term) { each(t) })
+		for i := range v.Len() {
+			if dst, ok = appendValue(dst, v.Elem(i).Value); !ok {
+				return dst, false
+			}
+		}
 	case ast.Object:
-		dst = binary.AppendUvarint(dst, uint64(v.Len()))
-		v.Foreach(func(name, member *ast.Term) { each(name, member) })
-	case ast.Set:
-		dst = binary.AppendUvarint(dst, uint64(v.Len()))
-		v.Foreach(func(t *ast.Term) { each(t) })
+		return appendObject(binary.AppendUvarint(dst, uint64(v.Len())), v)
 	default:
 		return dst, false
 	}
+	return dst, true
+}
+
+// appendObject appends names and members in the order that OPA keeps them in, which is one
+// and the same for equal objects.
+func appendObject(dst []byte, object ast.Object) (key []byte, ok bool) {
+	ok = true
+	object.Foreach(func(name, member *ast.Term) {
+		if ok {
+			dst, ok = appendValue(dst, name.Value)
+		}
+		if ok {
+			dst, ok = appendValue(dst, member.Value)
+		}
+	})
 	return dst, ok
 }
 

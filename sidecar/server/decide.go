@@ -28,7 +28,7 @@ func (s *Server) check(ctx *fasthttp.RequestCtx) {
 	}
 	a := s.begin(ctx, decision.DoorCheck)
 	answer := s.decide(context.Background(), &a, q)
-	s.record(&a, nil, q.Normal(), answer.Decision)
+	s.record(&a, noItem, q.Normal(), answer.Decision)
 	response.Answer(ctx, a.id, answer)
 }
 
@@ -40,13 +40,14 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a := s.begin(ctx, decision.DoorChecks)
-	within, cancel := context.WithTimeout(context.Background(), batchDeadlines*s.config.Policy.Deadline)
-	defer cancel()
-	answers := make([]*decision.Answer, len(questions))
+	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
+	var few [32]*decision.Answer // most batches need no more
+	answers := few[:0]
 	for i := range questions {
 		a.began = time.Now()
-		answers[i] = s.decide(within, &a, &questions[i])
-		s.record(&a, &i, questions[i].Normal(), answers[i].Decision)
+		answer := s.decide(context.Background(), &a, &questions[i])
+		s.record(&a, i, questions[i].Normal(), answer.Decision)
+		answers = append(answers, answer)
 	}
 	response.Answers(ctx, a.id, answers)
 }
@@ -72,7 +73,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 		s.noSession(ctx, a, decision.Because(decision.PolicyError, ""))
 		return
 	}
-	s.record(&a, nil, nil, d)
+	s.record(&a, noItem, nil, d)
 	response.WriteSession(ctx, a.id, response.Session{
 		Session:     document,
 		Permissions: effective.Permissions,
@@ -83,7 +84,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) noSession(ctx *fasthttp.RequestCtx, a asking, d decision.Decision) {
-	s.record(&a, nil, nil, d)
+	s.record(&a, noItem, nil, d)
 	response.NoSession(ctx, a.id, d)
 }
 
@@ -125,9 +126,12 @@ func (s *Server) decide(ctx context.Context, a *asking, q *request.Question) *de
 	return answer
 }
 
+// noItem is no place in a batch.
+const noItem = -1
+
 // record counts a decision, its time and its reasons, and logs it under its id. Every
 // decision passes here once, whatever it is. The question is nil where none was asked.
-func (s *Server) record(a *asking, item *int, question jsontext.Value, d decision.Decision) {
+func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) {
 	took := time.Since(a.began)
 	s.metrics.decided(a.door, d, took)
 	if s.audit == nil {
@@ -137,12 +141,15 @@ func (s *Server) record(a *asking, item *int, question jsontext.Value, d decisio
 		ID:          a.id.String(),
 		Time:        s.now().UTC(),
 		Door:        a.door,
-		Item:        item,
 		Question:    question,
 		Allow:       d.Allow,
 		Status:      d.Status,
 		Reasons:     d.Reasons,
 		Nanoseconds: took.Nanoseconds(),
+	}
+	if item != noItem {
+		place := item
+		r.Item = &place
 	}
 	if sub := a.input.Subject; sub != nil {
 		r.Issuer, r.User, r.Session = sub.Session.Issuer, sub.Session.UserID, sub.Session.SessionID
@@ -176,6 +183,6 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 // unseen records a denial of a request that was not looked at, and returns its id.
 func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
 	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load()}
-	s.record(&a, nil, nil, denied)
+	s.record(&a, noItem, nil, denied)
 	return a.id
 }

@@ -70,7 +70,7 @@ func (s *Server) proxied(ctx context.Context, asked *request.Proxied, unreadable
 	if answer.Decision.Status == fasthttp.StatusUnauthorized && s.config.SignInURL != "" && asked.Page() {
 		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
 	}
-	s.record(&a, nil, nil, answer.Decision)
+	s.record(&a, noItem, nil, answer.Decision)
 	return answer
 }
 
