@@ -19,6 +19,9 @@ type footprint struct {
 	whole *ast.Location
 	// impure is the first call whose result differs from time to time, by name.
 	impure map[string]*ast.Location
+	// ages is whether factor ages are only compared with what is asked: the library reads
+	// them, and no other rule reads them or asks the library for anything.
+	ages bool
 }
 
 // A part is one member of the input, and the paths below it that are read.
@@ -45,15 +48,17 @@ func footprintOf(compiler *ast.Compiler, entrypoints ...ast.Ref) *footprint {
 		compiler: compiler,
 		seen:     map[*ast.Rule]bool{},
 		paths:    map[string]inputPath{},
-		f:        &footprint{impure: map[string]*ast.Location{}},
+		f:        &footprint{impure: map[string]*ast.Location{}, ages: true},
 	}
 	w.visitor = ast.NewGenericVisitor(w.visit)
 	for _, ref := range entrypoints {
+		w.library = true // the rule that is asked is not asked by another
 		w.reach(ref)
 	}
 	for len(w.next) > 0 {
 		rule := w.next[len(w.next)-1]
 		w.next = w.next[:len(w.next)-1]
+		w.library = ofLibrary(rule)
 		w.visitor.Walk(rule)
 	}
 	w.gather()
@@ -68,11 +73,24 @@ type walk struct {
 	next     []*ast.Rule
 	paths    map[string]inputPath
 	f        *footprint
+	// library is whether the rule that is visited is one of the library's.
+	library bool
+}
+
+// ofLibrary reports whether a rule is one of the library's: no bundle can have others in
+// its packages.
+func ofLibrary(rule *ast.Rule) bool {
+	path := rule.Module.Package.Path
+	if len(path) < 2 || !path[1].Equal(ast.InternedTerm("postern")) {
+		return false
+	}
+	return len(path) < 3 || !path[2].Equal(ast.InternedTerm("extend")) && !path[2].Equal(ast.InternedTerm("log"))
 }
 
 // reach queues the rules that a reference may lead to.
 func (w *walk) reach(ref ast.Ref) {
 	for _, rule := range w.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true}) {
+		w.f.ages = w.f.ages && (w.library || !ofLibrary(rule))
 		if !w.seen[rule] {
 			w.seen[rule] = true
 			w.next = append(w.next, rule)
@@ -151,6 +169,7 @@ func (w *walk) read(ref ast.Ref, at *ast.Location, replaced bool) {
 		w.whole(at)
 		return
 	}
+	w.f.ages = w.f.ages && (w.library || ref[0].Value.(ast.String) != "factor_age")
 	p := inputPath{names: slices.Clone(ref[:fixed]), at: at, replaced: replaced && fixed == len(ref)}
 	p.text = (append(ast.Ref{ast.InputRootDocument}, ref[:fixed]...)).String()
 	known, twice := w.paths[p.text]
@@ -162,6 +181,7 @@ func (w *walk) read(ref ast.Ref, at *ast.Location, replaced bool) {
 }
 
 func (w *walk) whole(at *ast.Location) {
+	w.f.ages = false
 	if w.f.whole == nil {
 		w.f.whole = at
 		if at == nil {

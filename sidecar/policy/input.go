@@ -35,20 +35,28 @@ func (in Input) bounded(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // document is what an entrypoint reads of the asking session: session, credential, now.
-func (in Input) document() ast.Object {
-	object := ast.NewObject(member("now", ast.NumberTerm(jsonNumber(strconv.FormatInt(in.Now.Unix(), 10)))))
-	session := ast.NullTerm()
+// What takes long to make and no rule reads is not in it.
+func (in Input) document(e *entrypoint) (ast.Object, error) {
+	session := null
 	if in.Subject != nil {
-		session = in.Subject.value
+		var err error
+		if session, err = in.Subject.document(func(member string) bool { return e.footprint.reads("session", member) }); err != nil {
+			return nil, err
+		}
 	}
-	object.Insert(ast.InternedTerm("session"), session)
-	object.Insert(ast.InternedTerm("credential"), in.credential())
-	return object
+	return ast.NewObject(
+		member("now", ast.NumberTerm(jsonNumber(strconv.FormatInt(in.Now.Unix(), 10)))),
+		member("session", session),
+		member("credential", in.credential()),
+	), nil
 }
 
 // checkDocument is the input of the check entrypoint (DESIGN section 4, column check).
-func checkDocument(in Input, q *request.Question) (ast.Value, error) {
-	object := in.document()
+func checkDocument(e *entrypoint, in Input, q *request.Question) (ast.Value, error) {
+	object, err := in.document(e)
+	if err != nil {
+		return nil, err
+	}
 	if q.Action != "" {
 		object.Insert(ast.InternedTerm("action"), ast.StringTerm(q.Action))
 		// Whose action it is stands apart from the session, which most rules then need not
@@ -82,8 +90,11 @@ func (in Input) require(object ast.Object, r requirement.Requirement) error {
 		return fmt.Errorf("requirement: %w", err)
 	}
 	object.Insert(ast.InternedTerm("check"), check)
-	if reverifies && in.Subject != nil && in.Subject.factorAge != nil {
-		object.Insert(ast.InternedTerm("factor_age"), in.Subject.factorAge)
+	if !reverifies || in.Subject == nil {
+		return nil
+	}
+	if age := in.Subject.factorAge(); age != nil {
+		object.Insert(ast.InternedTerm("factor_age"), age)
 	}
 	return nil
 }

@@ -1,14 +1,13 @@
 package policy
 
 import (
-	"encoding/binary"
-
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"postern/sidecar/decision"
 	"postern/sidecar/model"
 	"postern/sidecar/request"
+	"postern/sidecar/requirement"
 	"postern/sidecar/route"
 )
 
@@ -84,7 +83,7 @@ func (k *key) requirement(normal jsontext.Value) {
 }
 
 // who appends a part that is about who asks, and reports whether it is one.
-func (k *key) who(e *entrypoint, p *part, in Input, generation uint64, reverifies bool) bool {
+func (k *key) who(e *entrypoint, p *part, in Input, generation uint64, asks requirement.Asks) bool {
 	switch p.name {
 	case "session":
 		if in.Subject == nil {
@@ -96,22 +95,58 @@ func (k *key) who(e *entrypoint, p *part, in Input, generation uint64, reverifie
 	case "credential":
 		k.part(p, in.credential().Value)
 	case "factor_age":
-		if reverifies && in.Subject != nil && in.Subject.factorAge != nil {
-			k.part(p, in.Subject.factorAge.Value)
-		} else {
-			k.part(p, nil)
+		var age *[2]float64
+		if asks.Reverifies && in.Subject != nil {
+			age = in.Subject.Session.FactorAge
 		}
+		k.factorAge(e, p, age, asks.Named)
 	default:
 		return false
 	}
 	return true
 }
 
+// presetMinutes are those of Clerk's presets, as the library has them.
+var presetMinutes = [...]float64{10, 60, 1440}
+
+// freshness is all that presets tell of the age of a factor: that it was never verified,
+// or how many of them it is young enough for. Ages grow by the minute and differ in every
+// session; what they come to seldom does.
+func freshness(age float64) byte {
+	if age == -1 {
+		return 0
+	}
+	met := byte(1)
+	for _, minutes := range presetMinutes {
+		if minutes > age {
+			met++
+		}
+	}
+	return met
+}
+
+// factorAge appends input.factor_age, nil where it is missing. Where presets are all that it
+// is compared with, what it comes to stands for it.
+func (k *key) factorAge(e *entrypoint, p *part, age *[2]float64, named bool) {
+	switch {
+	case age == nil:
+		k.part(p, nil)
+	case e.footprint.ages && named:
+		k.bytes = append(k.bytes, markAges, freshness(age[0]), freshness(age[1]))
+	default:
+		k.part(p, ast.NewArray(minutes(age[0]), minutes(age[1])))
+	}
+}
+
 // question appends what is read of a question and of who asks it.
 func (k *key) question(e *entrypoint, in Input, q *request.Question, generation uint64) {
+	var asks requirement.Asks
+	if q.Action == "" {
+		asks = q.Require.Asks()
+	}
 	for i := range e.footprint.parts {
 		p := &e.footprint.parts[i]
-		if k.none || k.who(e, p, in, generation, q.Action == "" && q.Require.Reverifies()) {
+		if k.none || k.who(e, p, in, generation, asks) {
 			continue
 		}
 		switch p.name {
@@ -142,9 +177,9 @@ func (k *key) question(e *entrypoint, in Input, q *request.Question, generation 
 // A governed is what keys say of one route of the model: what is the same in every
 // request, and which of its parameters are read.
 type governed struct {
-	require    jsontext.Value
-	reverifies bool
-	paths      []routePath
+	require jsontext.Value
+	asks    requirement.Asks
+	paths   []routePath
 	// document is where the keys need the whole of input.route.
 	document bool
 }
@@ -162,7 +197,7 @@ type routePath struct {
 func governs(e *entrypoint, r *model.Route) *governed {
 	g := &governed{}
 	if r.Require != nil {
-		g.require, g.reverifies = r.Require.AppendJSON(nil), r.Require.Reverifies()
+		g.require, g.asks = r.Require.AppendJSON(nil), r.Require.Asks()
 	}
 	term := routeObject(r, nil, func(text string) string { return text })
 	for _, p := range e.footprint.parts {
@@ -217,26 +252,25 @@ func (k *key) route(p *part, g *governed, m route.Match) {
 		value, ok := m.Param(path.param)
 		switch {
 		case !ok:
-			k.end(1, markObject)
+			k.bytes = appendEnd(k.bytes, 1, markObject)
 		case path.below:
-			k.end(2, markString)
+			k.bytes = appendEnd(k.bytes, 2, markString)
 		default:
 			k.bytes = appendText(append(k.bytes, markValue, markString), value)
 		}
 	}
 }
 
-// end appends where a path ends.
-func (k *key) end(depth uint64, kind byte) {
-	k.bytes = append(binary.AppendUvarint(append(k.bytes, markEnd), depth), kind)
-}
-
 // proxied appends what is read of a request that a proxy asks about. The document is of
 // the request's own parts, as far as they are read; it may be nil.
 func (k *key) proxied(e *entrypoint, in Input, g *governed, m route.Match, document ast.Object, generation uint64) {
+	var asks requirement.Asks
+	if g != nil {
+		asks = g.asks
+	}
 	for i := range e.footprint.parts {
 		p := &e.footprint.parts[i]
-		if k.none || k.who(e, p, in, generation, g != nil && g.reverifies) {
+		if k.none || k.who(e, p, in, generation, asks) {
 			continue
 		}
 		switch p.name {

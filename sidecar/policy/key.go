@@ -28,6 +28,7 @@ const (
 	markMissing = 'm' // a part of the input is not there
 	markPart    = 'p' // a part of the input is there; its paths follow
 	markJSON    = 'j' // a text of JSON
+	markAges    = 'g' // what two factor ages come to
 	markOther   = 0   // what no input has: sets, for one
 )
 
@@ -55,8 +56,7 @@ func appendPath(dst []byte, value ast.Value, names []*ast.Term) ([]byte, bool) {
 			member = object.Get(name)
 		}
 		if member == nil {
-			dst = binary.AppendUvarint(append(dst, markEnd), uint64(depth))
-			return append(dst, kindOf(value)), true
+			return appendEnd(dst, depth, kindOf(value)), true
 		}
 		value = member.Value
 	}
@@ -96,14 +96,14 @@ func appendValue(dst []byte, value ast.Value) (key []byte, ok bool) {
 	case ast.String:
 		dst = appendText(dst, string(v))
 	case *ast.Array:
-		dst = binary.AppendUvarint(dst, uint64(v.Len()))
+		dst = appendLength(dst, v.Len())
 		for i := range v.Len() {
 			if dst, ok = appendValue(dst, v.Elem(i).Value); !ok {
 				return dst, false
 			}
 		}
 	case ast.Object:
-		return appendObject(binary.AppendUvarint(dst, uint64(v.Len())), v)
+		return appendObject(appendLength(dst, v.Len()), v)
 	default:
 		return dst, false
 	}
@@ -125,8 +125,14 @@ func appendObject(dst []byte, object ast.Object) (key []byte, ok bool) {
 	return dst, ok
 }
 
+// appendEnd appends where a path ends.
+func appendEnd(dst []byte, depth int, kind byte) []byte {
+	return append(appendLength(append(dst, markEnd), depth), kind)
+}
+
 // appendText appends a text behind its length.
 func appendText[T ~string | ~[]byte](dst []byte, text T) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(text)))
-	return append(dst, text...)
+	return append(appendLength(dst, len(text)), text...)
 }
+
+func appendLength(dst []byte, n int) []byte { return binary.AppendUvarint(dst, uint64(n)) }

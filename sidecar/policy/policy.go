@@ -146,7 +146,7 @@ func (p *Policy) Check(ctx context.Context, in Input, q *request.Question) (answ
 	if known, ok := p.memo.find(k); ok {
 		return known.answer, known.cause
 	}
-	document, err := checkDocument(in, q)
+	document, err := checkDocument(&p.check.entrypoint, in, q)
 	if err != nil {
 		return because(decision.RequestMalformed, err.Error()), nil
 	}
@@ -252,9 +252,13 @@ func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
 	if known, ok := p.memo.find(k); ok {
 		return known.effective, nil
 	}
+	document, err := in.document(&p.effective.entrypoint)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
-	result, err := p.evaluate(ctx, p.effective.query, in.document(), in.Now)
+	result, err := p.evaluate(ctx, p.effective.query, document, in.Now)
 	if err != nil {
 		return nil, err
 	}

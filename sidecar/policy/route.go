@@ -44,7 +44,7 @@ func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed
 		return routed, known.cause
 	}
 	// An evaluation that is given up goes on behind the answer, when the request has gone.
-	document, err := routeDocument(in, routed.Governs.Clone(), read)
+	document, err := routeDocument(&p.route.entrypoint, in, routed.Governs.Clone(), read)
 	if err != nil {
 		routed.Answer = because(decision.RequestMalformed, err.Error())
 		return routed, nil
@@ -60,8 +60,11 @@ func (p *Policy) Explain(r request.Proxied) route.Explanation {
 
 // routeDocument is the input of the route entrypoint (DESIGN section 4, column route). What
 // was read of the request is of [Policy.readDocument].
-func routeDocument(in Input, governs route.Match, read ast.Object) (ast.Value, error) {
-	object := in.document()
+func routeDocument(e *entrypoint, in Input, governs route.Match, read ast.Object) (ast.Value, error) {
+	object, err := in.document(e)
+	if err != nil {
+		return nil, err
+	}
 	object.Insert(ast.InternedTerm("route"), routeTerm(governs))
 	if governs.Route != nil && governs.Route.Require != nil {
 		if err := in.require(object, *governs.Route.Require); err != nil {

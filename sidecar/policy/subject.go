@@ -13,14 +13,12 @@ import (
 	"postern/sidecar/session"
 )
 
-// A Subject is a session in the form that policy reads, made once for each verified
+// A Subject is a session that policies can be asked about, made once for each verified
 // token. It is shared between requests, and nothing of it changes but what is remembered.
 type Subject struct {
 	Session *session.Session
 
-	value     *ast.Term
-	factorAge *ast.Term // nil where the token does not say
-	size      int
+	size int
 
 	// effective is the last policy's word on the session: a pure function of both, since
 	// revocation, which the clock changes, comes before it.
@@ -53,7 +51,7 @@ func (s *Subject) project(e *entrypoint, p *part, generation uint64) (bytes []by
 		return known.bytes, known.ok
 	}
 	made := &projection{generation: generation}
-	made.bytes, made.ok = p.append(nil, s.value.Value)
+	made.bytes, made.ok = s.append(nil, p)
 	if len(made.bytes) > maxKey {
 		made.bytes, made.ok = nil, false
 	}
@@ -70,86 +68,134 @@ func (s *Subject) Size() int {
 	return s.size
 }
 
-// What OPA's values take, in bytes: any value with its term, an object besides, and
-// each member of an object besides its key and value.
+// What a session takes besides its texts, and each name in its lists, in bytes.
 const (
-	valueCost  = 80
-	objectCost = 200
-	memberCost = 120
+	subjectCost = 1500
+	nameCost    = 64
 )
 
-// weight reckons what a value takes.
-func weight(v ast.Value) int {
-	switch v := v.(type) {
-	case ast.String:
-		return valueCost + len(v)
-	case ast.Number:
-		return valueCost + len(v)
-	case *ast.Array:
-		total := valueCost
-		v.Foreach(func(t *ast.Term) { total += weight(t.Value) })
-		return total
-	case ast.Object:
-		total := valueCost + objectCost
-		v.Foreach(func(k, t *ast.Term) { total += memberCost + weight(k.Value) + weight(t.Value) })
-		return total
-	default:
-		return valueCost
+// sizeOf reckons what a session takes, with what is remembered of it.
+func sizeOf(s *session.Session) int {
+	names, texts := 0, 0
+	count := func(lists ...[]string) {
+		for _, list := range lists {
+			names += len(list)
+			for _, name := range list {
+				texts += len(name)
+			}
+		}
 	}
-}
-
-// sizeOf reckons what a session and its value take. Lists are in both.
-func sizeOf(s *session.Session, value ast.Value) int {
-	names := 0
 	if s.Org != nil {
-		names += len(s.Org.Permissions)
+		count(s.Org.Permissions)
 	}
 	for _, scoped := range []*session.Scoped{s.Features, s.Plans} {
 		if scoped != nil {
-			names += len(scoped.Org) + len(scoped.User)
+			count(scoped.Org, scoped.User)
 		}
 	}
-	// Once more for what is remembered of it.
-	return 2*weight(value) + 3*len(s.Claims) + 64*names
+	// The claims hold most texts once, and every entrypoint's projection once more.
+	return subjectCost + 3*len(s.Claims) + nameCost*names + entrypoints*texts
 }
 
-// NewSubject prepares a session for evaluation.
+// NewSubject checks that policies can be asked about a session.
 func NewSubject(s *session.Session) (*Subject, error) {
-	metadata, err := optional(s.Metadata)
-	if err != nil {
-		return nil, fmt.Errorf("session metadata: %w", err)
+	for _, part := range []struct {
+		name string
+		raw  jsontext.Value
+	}{{"metadata", s.Metadata}, {"actor", s.Actor}, {"claims", s.Claims}} {
+		if shortNumbers(part.raw) {
+			continue
+		}
+		if _, err := optional(part.raw); err != nil {
+			return nil, fmt.Errorf("session %s: %w", part.name, err)
+		}
 	}
-	actor, err := optional(s.Actor)
-	if err != nil {
-		return nil, fmt.Errorf("session actor: %w", err)
+	return &Subject{Session: s, size: sizeOf(s)}, nil
+}
+
+// shortNumbers reports at a glance whether no number in valid JSON is out of range: all
+// are short and have no exponent.
+func shortNumbers(raw []byte) bool {
+	const short = 15
+	quoted, run := false, 0
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted, run = !quoted, 0
+		case quoted:
+		case '0' <= c && c <= '9' || c == '.' || c == '-' || c == '+':
+			if run++; run > short {
+				return false
+			}
+		case (c == 'e' || c == 'E') && run > 0:
+			return false
+		default:
+			run = 0
+		}
 	}
-	claims, err := optional(s.Claims)
-	if err != nil {
-		return nil, fmt.Errorf("session claims: %w", err)
+	return true
+}
+
+// The members of input.session, by how they are made.
+var sessionMembers = []string{"user_id", "session_id", "issuer", "profile", "status", "org", "features", "plans", "metadata", "actor", "claims"}
+
+// member is one member of input.session, nil for a name that it does not have.
+func (s *Subject) member(name string) (*ast.Term, error) {
+	sess := s.Session
+	switch name {
+	case "user_id":
+		return ast.StringTerm(sess.UserID), nil
+	case "session_id":
+		return stated(sess.SessionID), nil
+	case "issuer":
+		return ast.StringTerm(sess.Issuer), nil
+	case "profile":
+		return ast.StringTerm(string(sess.Profile)), nil
+	case "status":
+		return stated(sess.Status), nil
+	case "org":
+		return orgTerm(sess.Org), nil
+	case "features":
+		return scopedTerm(sess.Features), nil
+	case "plans":
+		return scopedTerm(sess.Plans), nil
+	case "metadata":
+		return optional(sess.Metadata)
+	case "actor":
+		return optional(sess.Actor)
+	case "claims":
+		return optional(sess.Claims)
+	default:
+		return nil, nil
 	}
-	subject := &Subject{Session: s, value: ast.ObjectTerm(
-		member("user_id", ast.StringTerm(s.UserID)),
-		member("session_id", stated(s.SessionID)),
-		member("issuer", ast.StringTerm(s.Issuer)),
-		member("profile", ast.StringTerm(string(s.Profile))),
-		member("status", stated(s.Status)),
-		member("org", orgTerm(s.Org)),
-		member("features", scopedTerm(s.Features)),
-		member("plans", scopedTerm(s.Plans)),
-		member("metadata", metadata),
-		member("actor", actor),
-		member("claims", claims),
-	)}
-	subject.size = sizeOf(s, subject.value.Value)
-	if s.FactorAge != nil {
-		subject.factorAge = ast.ArrayTerm(minutes(s.FactorAge[0]), minutes(s.FactorAge[1]))
+}
+
+// document is input.session, with those of its members that are wanted.
+func (s *Subject) document(wanted func(member string) bool) (*ast.Term, error) {
+	object := ast.NewObject()
+	for _, name := range sessionMembers {
+		if !wanted(name) {
+			continue
+		}
+		value, err := s.member(name)
+		if err != nil {
+			return nil, fmt.Errorf("session %s: %w", name, err)
+		}
+		object.Insert(ast.InternedTerm(name), value)
 	}
-	return subject, nil
+	return ast.NewTerm(object), nil
 }
 
 // JSON is the session document as policy sees it.
 func (s *Subject) JSON() (any, error) {
-	return ast.JSON(s.value.Value)
+	document, err := s.document(func(string) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	return ast.JSON(document.Value)
 }
 
 func orgTerm(org *session.Org) *ast.Term {
@@ -188,6 +234,14 @@ func optional(raw jsontext.Value) (*ast.Term, error) {
 		return nil, err
 	}
 	return ast.NewTerm(v), nil
+}
+
+// factorAge is input.factor_age, nil where the token does not say.
+func (s *Subject) factorAge() *ast.Term {
+	if s.Session.FactorAge == nil {
+		return nil
+	}
+	return ast.ArrayTerm(minutes(s.Session.FactorAge[0]), minutes(s.Session.FactorAge[1]))
 }
 
 func minutes(m float64) *ast.Term {

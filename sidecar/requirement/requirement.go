@@ -69,16 +69,25 @@ func (r Requirement) Parts() int {
 	return n
 }
 
-// Reverifies reports whether any term asks for a recent verification.
-func (r Requirement) Reverifies() bool { return reverifies(r.Any) }
+// Asks is what a requirement asks about recent verifications: for any at all, and for
+// presets alone, which have names.
+type Asks struct{ Reverifies, Named bool }
 
-func reverifies(terms []Term) bool {
+// Asks looks through all terms.
+func (r Requirement) Asks() Asks {
+	a := Asks{Named: true}
+	a.add(r.Any)
+	return a
+}
+
+func (a *Asks) add(terms []Term) {
 	for i := range terms {
-		if terms[i].Reverification != nil || reverifies(terms[i].All) {
-			return true
+		if asked := terms[i].Reverification; asked != nil {
+			a.Reverifies = true
+			a.Named = a.Named && asked.Kind() == '"'
 		}
+		a.add(terms[i].All)
 	}
-	return false
 }
 
 // AppendJSON appends the normalised form to dst: {"any":[…]}, where every term is an

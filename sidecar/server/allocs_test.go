@@ -55,7 +55,7 @@ func TestWarm_allocates(t *testing.T) {
 }
 
 // ready is a server that has loaded all it needs, and the header of a session.
-func ready(t *testing.T) (*Server, string) {
+func ready(t testing.TB) (*Server, string) {
 	t.Helper()
 	dir := t.TempDir()
 	harness.Write(t, dir, "bundle/model/data.yaml", "routes: [{match: /health, public: true}, {match: \"GET /invoices/{id}\", require: {permission: \"org:reports:read\"}}]\n")
