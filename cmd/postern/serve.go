@@ -57,6 +57,7 @@ func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	for _, w := range c.Warnings() {
 		log.Warn("configuration", "warning", w)
 	}
+	limits(ctx, log, c)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
