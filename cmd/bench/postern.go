@@ -19,6 +19,7 @@ import (
 type setup struct {
 	bundle      string
 	decisionLog string // a path; empty for none
+	patient     bool   // what is asked once, before anything is measured, may take its time
 }
 
 // configuration writes Postern's configuration file and returns its path.
@@ -27,13 +28,18 @@ func (b *bench) configuration(s setup) (string, error) {
 	if log == "" {
 		log = "none"
 	}
+	deadline := "100ms" // as it is by default
+	if s.patient {
+		deadline = "10s"
+	}
 	text := fmt.Sprintf(`http: {listen: "127.0.0.1:0"}
 grpc: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 bundles: [{path: %q}]
 issuers: [{issuer: %q, jwks: %q, authorized_parties: [%q]}]
+policy: {deadline: %s}
 decision_log: %q
-`, s.bundle, world.Issuer, b.jwks, world.Party, log)
+`, s.bundle, world.Issuer, b.jwks, world.Party, deadline, log)
 	path := b.path("postern.yaml")
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

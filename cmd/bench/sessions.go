@@ -38,7 +38,7 @@ func newReference(questions []string) *reference {
 
 // ask fills the rows of the classes that have none.
 func (r *reference) ask(ctx context.Context, b *bench, bundle string, marked bool, classes []world.Class) error {
-	p, err := b.startPostern(ctx, setup{bundle: bundle})
+	p, err := b.startPostern(ctx, setup{bundle: bundle, patient: true})
 	if err != nil {
 		return err
 	}
