@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"dataset":      {},
 	"route":        {"request", "model"},
 	"routematcher": {"request"},
-	"policy":       {"cache", "request", "requirement", "session", "bundle", "model", "route"},
+	"policy":       {"cache", "request", "requirement", "session", "bundle", "dataset", "model", "route"},
 	"matrix":       {"request", "session", "bundle", "model", "policy"},
 	"doctor":       {"requirement", "token", "session"},
 	"typegen":      {"model"},

@@ -9,10 +9,10 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"postern/policies"
 	"postern/sidecar/bundle"
+	"postern/sidecar/dataset"
 	"postern/sidecar/decision"
 )
 
@@ -26,7 +26,7 @@ var libraryEntrypoints = bundle.Entrypoints{
 // read transaction over it that lasts as long as the policy, since nothing ever writes.
 type compiled struct {
 	compiler    *ast.Compiler
-	store       storage.Store
+	store       *dataset.Store
 	txn         storage.Transaction
 	entrypoints bundle.Entrypoints
 }
@@ -37,7 +37,10 @@ func compile(ctx context.Context, b *bundle.Bundle, o Options) (*compiled, error
 	if err != nil {
 		return nil, err
 	}
-	store := inmem.NewFromObjectWithOpts(b.Data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
+	store, err := dataset.New(b.Data)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open data: %w", err)
