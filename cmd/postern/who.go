@@ -53,7 +53,7 @@ func (o *whoOptions) named() bool { return o.token != "" || o.claims != "" }
 // An asked is whom the question is about, and what decides it.
 type asked struct {
 	policy *policy.Policy
-	bundle *bundle.Bundle
+	bundle bundle.Summary
 	input  policy.Input
 }
 
@@ -85,16 +85,16 @@ func (o *whoOptions) subject(ctx context.Context, in io.Reader) (asked, error) {
 }
 
 // loadPolicy compiles what c names as serve would; without a bundle the library is all.
-func loadPolicy(ctx context.Context, c *config.Config) (*policy.Policy, *bundle.Bundle, error) {
-	b := &bundle.Bundle{Data: map[string]any{}, Revision: "none"}
+func loadPolicy(ctx context.Context, c *config.Config) (*policy.Policy, bundle.Summary, error) {
+	b := &bundle.Bundle{Summary: bundle.Summary{Revision: "none"}, Data: map[string]any{}}
 	if len(c.Bundles) > 0 {
 		var err error
 		if b, err = bundle.Load(ctx, bundle.DefaultLimits(), paths(c)...); err != nil {
-			return nil, nil, err
+			return nil, bundle.Summary{}, err
 		}
 	}
 	p, err := policy.New(ctx, b, &policy.Bound{Deadline: c.Policy.Deadline, Abandoned: 1}, server.PolicyOptions(c))
-	return p, b, err
+	return p, b.Summary, err
 }
 
 // byToken verifies the token as serve would.

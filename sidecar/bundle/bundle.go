@@ -21,9 +21,9 @@ import (
 	"postern/sidecar/phrase"
 )
 
-// A Bundle is the checked content of one or several sources. It is shared between
-// requests: it must not be changed.
-type Bundle struct {
+// A Summary is what there is to say of a bundle once it is compiled: not its content, which
+// can be large.
+type Summary struct {
 	// Revision is the manifest's, else the first 12 hex digits of the source's digest;
 	// those of several sources are joined with commas. It is printable ASCII.
 	Revision string
@@ -32,6 +32,23 @@ type Bundle struct {
 	// Files are what was read, in the order of sources and paths. Ignored files are not
 	// among them.
 	Files []File
+	// Warnings say what was ignored and what is probably not meant, with file and cause.
+	Warnings []string
+}
+
+// Size is how many bytes the files have.
+func (s Summary) Size() int {
+	n := 0
+	for _, f := range s.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// A Bundle is the checked content of one or several sources. It is shared between
+// requests: it must not be changed.
+type Bundle struct {
+	Summary
 	// Modules are the Rego files by path, with their annotations. Tests are those named
 	// _test.rego, which take no part in serving.
 	Modules map[string]*ast.Module
@@ -42,8 +59,6 @@ type Bundle struct {
 	Entrypoints Entrypoints
 	// Model is data.model, nil where there is none.
 	Model *model.Model
-	// Warnings say what was ignored and what is probably not meant, with file and cause.
-	Warnings []string
 }
 
 // A File is one file of a bundle. Path is its slash path in the bundle, behind the
@@ -123,7 +138,7 @@ func readAll(ctx context.Context, limits Limits, sources []string) ([]*tree, err
 
 // assemble parses and checks the files of all sources, and merges them.
 func assemble(ctx context.Context, limits Limits, trees []*tree) (*Bundle, error) {
-	b := &Bundle{Digest: digest(trees), Data: map[string]any{}, Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{}}
+	b := &Bundle{Summary: Summary{Digest: digest(trees)}, Data: map[string]any{}, Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{}}
 	var parts []*part
 	var mistakes []error
 	for _, t := range trees {

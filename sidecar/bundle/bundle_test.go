@@ -182,6 +182,15 @@ func TestLoad(t *testing.T) {
 	if len(b.Files) != 7 || b.Files[0] != (File{".manifest", len(good[".manifest"])}) {
 		t.Errorf("files = %v", b.Files)
 	}
+	size := 0
+	for name, text := range good {
+		if name != "README.md" && name != "notes.json" { // which are ignored
+			size += len(text)
+		}
+	}
+	if b.Size() != size {
+		t.Errorf("size = %d, want %d", b.Size(), size)
+	}
 	if slices.ContainsFunc(b.Warnings, func(w string) bool { return strings.Contains(w, "README.md") }) {
 		t.Errorf("warnings %q: a README is no mistake", b.Warnings)
 	}

@@ -21,10 +21,10 @@ func (s *Server) Check(ctx context.Context) error {
 // Offline loads the bundle and the keys once and verifies one token, for a question that
 // is decided without a server. A token that is refused is no error: the input then says
 // why.
-func (s *Server) Offline(ctx context.Context, raw string, now time.Time) (*policy.Policy, *bundle.Bundle, policy.Input, error) {
+func (s *Server) Offline(ctx context.Context, raw string, now time.Time) (*policy.Policy, bundle.Summary, policy.Input, error) {
 	next, err := s.loadOnce(ctx)
 	if err != nil {
-		return nil, nil, policy.Input{}, err
+		return nil, bundle.Summary{}, policy.Input{}, err
 	}
 	return next.policy, next.bundle, s.authenticate(request.Credential{Token: raw}, now), nil
 }

@@ -13,11 +13,11 @@ import (
 	"postern/sidecar/policy"
 )
 
-// A snapshot is one bundle, compiled. A request loads the pointer to it once and keeps
-// what it loaded; nothing in it ever changes.
+// A snapshot is one bundle, compiled, without the content that it was compiled from. A
+// request loads the pointer to it once and keeps what it loaded; nothing in it ever changes.
 type snapshot struct {
 	policy   *policy.Policy
-	bundle   *bundle.Bundle
+	bundle   bundle.Summary
 	bound    *policy.Bound
 	loadedAt time.Time
 }
@@ -96,8 +96,15 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	for _, w := range append(slices.Clone(next.bundle.Warnings), next.policy.Warnings()...) {
 		s.log.Warn("bundle", "warning", w)
 	}
+	if next.bundle.Size() >= largeBundle {
+		debug.FreeOSMemory()
+	}
 	return nil
 }
+
+// largeBundle is the size, in bytes, from which what loading took is given back at once: it
+// is many times what stays, and the collector would let the heap grow to twice as much.
+const largeBundle = 1 << 20
 
 // settled builds a snapshot of content that was the same before, in, and after the read:
 // half of what somebody is writing may be a good bundle, and a laxer one.
@@ -162,7 +169,7 @@ func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &snapshot{policy: p, bundle: b, bound: bound, loadedAt: s.now()}, nil
+	return &snapshot{policy: p, bundle: b.Summary, bound: bound, loadedAt: s.now()}, nil
 }
 
 // policyOptions are those of the configuration, with room to remember decisions in.
