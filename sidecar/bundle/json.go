@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"strconv"
@@ -28,7 +29,12 @@ func (e *syntaxError) Error() string { return e.cause }
 // decodeJSON reads one JSON value (RFC 8259) and nothing after it: names unique in each
 // object, valid UTF-8, no deeper than depth, numbers that OPA can compute with.
 func decodeJSON(content []byte, depth int) (any, error) {
-	d := &jsonDecoder{jsontext.NewDecoder(bytes.NewBuffer(content)), depth}
+	d := &jsonDecoder{
+		// object refuses a name that comes twice, since it has them all.
+		dec:   jsontext.NewDecoder(bytes.NewBuffer(content), jsontext.AllowDuplicateNames(true)),
+		depth: depth,
+		seed:  maphash.MakeSeed(),
+	}
 	value, err := d.value()
 	if err != nil {
 		return nil, err
@@ -44,9 +50,34 @@ func decodeJSON(content []byte, depth int) (any, error) {
 type jsonDecoder struct {
 	dec   *jsontext.Decoder
 	depth int
+	// recent are strings by their hash, which comes of seed: in a large file, the same few
+	// names and values come again and again, and need not take memory each time.
+	recent [256]any
+	seed   maphash.Seed
+	buffer []byte
+}
+
+// text reads a string; length is that of its literal.
+func (d *jsonDecoder) text() (s any, length int, err error) {
+	literal, err := d.dec.ReadValue()
+	if err != nil {
+		return nil, 0, d.fault(err)
+	}
+	if d.buffer, err = jsontext.AppendUnquote(d.buffer[:0], literal); err != nil {
+		return nil, 0, d.fault(err)
+	}
+	known := &d.recent[maphash.Bytes(d.seed, d.buffer)%uint64(len(d.recent))]
+	if s, ok := (*known).(string); !ok || s != string(d.buffer) {
+		*known = string(d.buffer)
+	}
+	return *known, len(literal), nil
 }
 
 func (d *jsonDecoder) value() (any, error) {
+	if d.dec.PeekKind() == '"' {
+		s, _, err := d.text()
+		return s, err
+	}
 	token, err := d.dec.ReadToken()
 	if err != nil {
 		return nil, d.fault(err)
@@ -56,8 +87,6 @@ func (d *jsonDecoder) value() (any, error) {
 		return nil, nil
 	case 't', 'f':
 		return token.Bool(), nil
-	case '"':
-		return token.String(), nil
 	case '0':
 		number := token.String()
 		if err := checkNumber(number); err != nil {
@@ -77,11 +106,14 @@ func (d *jsonDecoder) value() (any, error) {
 func (d *jsonDecoder) object() (any, error) {
 	members := map[string]any{}
 	for d.dec.PeekKind() != '}' {
-		name, err := d.dec.ReadToken()
+		name, length, err := d.text()
 		if err != nil {
-			return nil, d.fault(err)
+			return nil, err
 		}
-		key := name.String()
+		key := name.(string)
+		if _, twice := members[key]; twice {
+			return nil, &syntaxError{d.dec.InputOffset() - int64(length), fmt.Sprintf("duplicate key %s", phrase.Quote(key))}
+		}
 		if members[key], err = d.value(); err != nil {
 			return nil, err
 		}
@@ -111,8 +143,6 @@ func (d *jsonDecoder) array() (any, error) {
 func (d *jsonDecoder) fault(err error) error {
 	var syntactic *jsontext.SyntacticError
 	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic):
-		return &syntaxError{syntactic.ByteOffset, fmt.Sprintf("duplicate key %s", phrase.Quote(syntactic.JSONPointer.LastToken()))}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &syntaxError{d.dec.InputOffset(), "ends in the middle of a value"}
 	case errors.As(err, &syntactic):

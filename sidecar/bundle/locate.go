@@ -152,7 +152,8 @@ func (w *wanted) add(path []string, index int) {
 
 // positionsJSON finds all places in one pass, which skips whatever leads to none.
 func positionsJSON(content []byte, places []model.Place) []memberPosition {
-	s := &scanner{dec: jsontext.NewDecoder(bytes.NewBuffer(content)), content: content, places: places}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(content), jsontext.AllowDuplicateNames(true))
+	s := &scanner{dec: dec, content: content, places: places}
 	s.offsets = make([]int64, len(places))
 	s.depths = make([]int, len(places))
 	root := &wanted{}

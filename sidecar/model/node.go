@@ -63,12 +63,20 @@ func (c *checker) object(n *node) iter.Seq[*node] {
 		return func(func(*node) bool) {}
 	}
 	return func(yield func(*node) bool) {
-		for _, name := range slices.Sorted(maps.Keys(members)) {
+		names := slices.AppendSeq(make([]string, 0, len(members)), maps.Keys(members))
+		slices.Sort(names)
+		for _, name := range names {
 			if !yield(n.child(name, members[name])) {
 				return
 			}
 		}
 	}
+}
+
+// size is how many members n has.
+func (n *node) size() int {
+	members, _ := n.value.(map[string]any)
+	return len(members)
 }
 
 // array yields the elements of n. What is not an array is a mistake and has none.

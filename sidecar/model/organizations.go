@@ -41,7 +41,7 @@ func (c *checker) plans(section *node) map[string]Plan {
 }
 
 func (c *checker) organizations(section *node) map[string]Organization {
-	all := map[string]Organization{}
+	all := make(map[string]Organization, section.size())
 	holder := map[string]string{}
 	for entry := range c.object(section) {
 		if err := checkID("organization", entry.name); err != nil {
@@ -146,7 +146,7 @@ func (c *checker) creation(section *node) OrganizationCreation {
 }
 
 func (c *checker) users(section *node) map[string]UserSettings {
-	all := map[string]UserSettings{}
+	all := make(map[string]UserSettings, section.size())
 	for entry := range c.object(section) {
 		if err := checkID("user", entry.name); err != nil {
 			c.keyf(entry, "%v", err)
@@ -189,7 +189,7 @@ func (c *checker) revoked(section *node) Revoked {
 const maxTime = math.MaxUint32 * 4
 
 func (c *checker) revocations(section *node, what string) map[string]Revocation {
-	all := map[string]Revocation{}
+	all := make(map[string]Revocation, section.size())
 	for entry := range c.object(section) {
 		if err := checkID(what, entry.name); err != nil {
 			c.keyf(entry, "%v", err)
