@@ -18,7 +18,7 @@ import (
 	"postern/sidecar/policy"
 )
 
-// A weight is what one generation of a bundle takes.
+// A weight is what one generation of a bundle takes: its policy, which is what serve keeps.
 type weight struct {
 	Load time.Duration `json:"load"`
 	Heap int64         `json:"heap"` // live, in bytes
@@ -42,7 +42,6 @@ func size(ctx context.Context, in *bufio.Reader, out io.Writer) error {
 	}
 	w := weight{Load: time.Since(began)}
 	w.Heap = live() - before
-	runtime.KeepAlive(b)
 	runtime.KeepAlive(p)
 	return json.NewEncoder(out).Encode(w)
 }
