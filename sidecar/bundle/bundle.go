@@ -8,6 +8,8 @@ package bundle
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,6 +55,8 @@ type Bundle struct {
 	// _test.rego, which take no part in serving.
 	Modules map[string]*ast.Module
 	Tests   map[string]*ast.Module
+	// Rego is a digest of the modules, by their paths and whole texts.
+	Rego string
 	// Data are the base documents of all sources, with numbers as json.Number. It is not
 	// nil.
 	Data        map[string]any
@@ -171,12 +175,14 @@ func assemble(ctx context.Context, limits Limits, trees []*tree) (*Bundle, error
 // write to the same place.
 func (b *Bundle) merge(parts []*part) error {
 	revisions := make([]string, len(parts))
+	texts := map[string][sha256.Size]byte{}
 	for i, p := range parts {
 		revisions[i] = p.manifest.revision
 		b.Files = append(b.Files, p.tree.list()...)
 		b.Warnings = append(b.Warnings, p.warnings...)
 		maps.Copy(b.Modules, p.modules)
 		maps.Copy(b.Tests, p.tests)
+		maps.Copy(texts, p.texts)
 		if where, err := insert(b.Data, p.data); err != nil {
 			return fmt.Errorf("%s: data at %s: %w", strings.TrimSuffix(p.tree.label, "/"), phrase.Quote(strings.Join(where, "/")), err)
 		}
@@ -185,6 +191,12 @@ func (b *Bundle) merge(parts []*part) error {
 		}
 	}
 	b.Revision = strings.Join(revisions, ",")
+	all := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		text := texts[name]
+		fmt.Fprintf(all, "%d:%s%s", len(name), name, text[:])
+	}
+	b.Rego = hex.EncodeToString(all.Sum(nil))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -45,6 +46,7 @@ func (p *parser) readModule(f file) {
 	}
 	if f.kind == moduleFile {
 		p.modules[name] = m
+		p.texts[name] = sha256.Sum256(f.content)
 		return
 	}
 	p.tests[name] = m

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"crypto/sha256"
 	"bytes"
 	"context"
 	"errors"
@@ -17,6 +18,7 @@ type part struct {
 	tree     *tree
 	manifest manifest
 	modules  map[string]*ast.Module
+	texts    map[string][sha256.Size]byte // of the modules
 	tests    map[string]*ast.Module
 	data     map[string]any
 	warnings []string
@@ -36,7 +38,7 @@ type parser struct {
 func parse(ctx context.Context, limits Limits, t *tree) (*part, error) {
 	p := &parser{depth: limits.Depth, part: &part{
 		tree: t, warnings: t.warnings(), data: map[string]any{},
-		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{},
+		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, texts: map[string][sha256.Size]byte{},
 	}}
 	p.manifest = manifest{roots: []string{""}}
 	for _, f := range t.files {

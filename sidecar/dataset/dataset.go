@@ -19,7 +19,8 @@ type Store struct {
 	storage.WritesNotSupported
 	storage.PolicyNotSupported
 	storage.TriggersNotSupported
-	root node
+	root  node
+	found found
 }
 
 // New packs base documents: the values that JSON has, with numbers as [json.Number], whose
@@ -53,6 +54,9 @@ func (s *Store) Read(_ context.Context, txn storage.Transaction, path storage.Pa
 	if err := s.owns(txn); err != nil {
 		return nil, err
 	}
+	if r, ok := txn.(*Reading); ok {
+		r.paths = append(r.paths, path)
+	}
 	value, ok := s.root.read(path)
 	if !ok {
 		return nil, notFound
@@ -75,7 +79,14 @@ func (s *Store) NonEmpty(_ context.Context, txn storage.Transaction) func([]stri
 }
 
 func (s *Store) owns(txn storage.Transaction) error {
-	if t, ok := txn.(transaction); !ok || t.of != s {
+	var of *Store
+	switch t := txn.(type) {
+	case transaction:
+		of = t.of
+	case *Reading:
+		of = t.of
+	}
+	if of != s {
 		return &storage.Error{Code: storage.InvalidTransactionErr, Message: fmt.Sprintf("transaction %T is of another store", txn)}
 	}
 	return nil

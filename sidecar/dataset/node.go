@@ -15,6 +15,8 @@ type node interface {
 	read(path []string) (ast.Value, bool)
 	// blocks reports whether a rule cannot stand at a path below the node.
 	blocks(path []string) bool
+	// digest stands for what is at a path, be it nothing; it is false where none can.
+	digest(path []string) (digest, bool)
 }
 
 // many is how many values make packing worth it.

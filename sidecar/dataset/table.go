@@ -26,6 +26,9 @@ type table struct {
 	// made are the larger arrays and objects that were read, by offset: a policy that goes
 	// through all organizations finds them made from the second time on.
 	made sync.Map // of int to func() ast.Value
+
+	hashed sync.Once
+	sum    digest
 }
 
 const (

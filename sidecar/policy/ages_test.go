@@ -92,7 +92,7 @@ func TestAges_same(t *testing.T) {
 	if both[true] < 500 || both[false] < 500 {
 		t.Errorf("outcomes %v, want both often", both)
 	}
-	if s := shared.memo.entries.Stats(); s.Hits < 1_500 {
+	if s := shared.memo.Stats(); s.Hits < 1_500 {
 		t.Errorf("Stats = %+v, want many hits", s)
 	}
 }

@@ -29,7 +29,11 @@ func policyOf(t testing.TB, files ...string) *Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(context.Background(), b, &Bound{Deadline: time.Minute, Abandoned: 4}, Options{Memo: 1 << 20, Builtins: OnRequest()})
+	memo, err := NewMemo(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(context.Background(), b, &Bound{Deadline: time.Minute, Abandoned: 4}, Options{Memo: memo, Builtins: OnRequest()})
 	if err != nil {
 		t.Fatal(err)
 	}

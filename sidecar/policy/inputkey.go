@@ -4,6 +4,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"postern/sidecar/canonical"
 	"postern/sidecar/decision"
 	"postern/sidecar/model"
 	"postern/sidecar/request"
@@ -79,18 +80,18 @@ func (k *key) requirement(normal jsontext.Value) {
 		k.bytes = append(k.bytes, markMissing)
 		return
 	}
-	k.bytes = appendText(append(k.bytes, markJSON), normal)
+	k.bytes = canonical.AppendText(append(k.bytes, markJSON), normal)
 }
 
 // who appends a part that is about who asks, and reports whether it is one.
-func (k *key) who(e *entrypoint, p *part, in Input, generation uint64, asks requirement.Asks) bool {
+func (k *key) who(e *entrypoint, p *part, in Input, scope uint64, asks requirement.Asks) bool {
 	switch p.name {
 	case "session":
 		if in.Subject == nil {
 			k.part(p, ast.NullValue)
 			return true
 		}
-		projected, ok := in.Subject.project(e, p, generation)
+		projected, ok := in.Subject.project(e, p, scope)
 		k.bytes, k.none = append(k.bytes, projected...), k.none || !ok
 	case "credential":
 		k.part(p, in.credential().Value)
@@ -139,14 +140,14 @@ func (k *key) factorAge(e *entrypoint, p *part, age *[2]float64, named bool) {
 }
 
 // question appends what is read of a question and of who asks it.
-func (k *key) question(e *entrypoint, in Input, q *request.Question, generation uint64) {
+func (k *key) question(e *entrypoint, in Input, q *request.Question, scope uint64) {
 	var asks requirement.Asks
 	if q.Action == "" {
 		asks = q.Require.Asks()
 	}
 	for i := range e.footprint.parts {
 		p := &e.footprint.parts[i]
-		if k.none || k.who(e, p, in, generation, asks) {
+		if k.none || k.who(e, p, in, scope, asks) {
 			continue
 		}
 		switch p.name {
@@ -252,25 +253,25 @@ func (k *key) route(p *part, g *governed, m route.Match) {
 		value, ok := m.Param(path.param)
 		switch {
 		case !ok:
-			k.bytes = appendEnd(k.bytes, 1, markObject)
+			k.bytes = appendEnd(k.bytes, 1, canonical.Object)
 		case path.below:
-			k.bytes = appendEnd(k.bytes, 2, markString)
+			k.bytes = appendEnd(k.bytes, 2, canonical.String)
 		default:
-			k.bytes = appendText(append(k.bytes, markValue, markString), value)
+			k.bytes = canonical.AppendText(append(k.bytes, markValue, canonical.String), value)
 		}
 	}
 }
 
 // proxied appends what is read of a request that a proxy asks about. The document is of
 // the request's own parts, as far as they are read; it may be nil.
-func (k *key) proxied(e *entrypoint, in Input, g *governed, m route.Match, document ast.Object, generation uint64) {
+func (k *key) proxied(e *entrypoint, in Input, g *governed, m route.Match, document ast.Object, scope uint64) {
 	var asks requirement.Asks
 	if g != nil {
 		asks = g.asks
 	}
 	for i := range e.footprint.parts {
 		p := &e.footprint.parts[i]
-		if k.none || k.who(e, p, in, generation, asks) {
+		if k.none || k.who(e, p, in, scope, asks) {
 			continue
 		}
 		switch p.name {

@@ -1,11 +1,17 @@
 package policy
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
+	"postern/sidecar/bundle"
 	"postern/sidecar/cache"
+	"postern/sidecar/dataset"
 	"postern/sidecar/decision"
 )
 
@@ -13,11 +19,63 @@ import (
 // documents is hardly ever asked twice.
 const maxKey = 16 << 10
 
-// A memo remembers what entrypoints came to, under all that they read of their input. It
-// is of one policy, and ends with it.
-type memo struct {
-	entries *cache.Cache[kept]
+// A Memo remembers what entrypoints came to, under all that they read of their input, with
+// all that they read of the data. It outlives the policies that use it: what one of them
+// came to holds in the next if the rules are the same and so is what was read.
+type Memo struct {
+	entries *cache.Cache[*kept]
 	keys    sync.Pool
+	// stale counts what was found and did not hold any more.
+	stale atomic.Uint64
+
+	mu     sync.Mutex // guards scopes
+	scopes map[string]uint64
+	last   uint64
+}
+
+// maxScopes bounds the rules that a memo knows again; those of old bundles are forgotten.
+const maxScopes = 64
+
+// NewMemo makes a memo of at most maxBytes, by its own reckoning; 0 remembers nothing.
+func NewMemo(maxBytes int) (*Memo, error) {
+	entries, err := cache.New[*kept](maxBytes, nil)
+	if err != nil {
+		return nil, err
+	}
+	m := &Memo{entries: entries, scopes: map[string]uint64{}}
+	m.keys.New = func() any { return &key{bytes: make([]byte, 0, 2<<10)} }
+	return m, nil
+}
+
+// scope is the number of a set of rules: all that decides besides input and data. Rules
+// that cannot be told apart by their text have a number of their own.
+func (m *Memo) scope(b *bundle.Bundle, o Options, chosen bundle.Entrypoints) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rules := fmt.Sprintf("%s %q %q %q", b.Rego, chosen.Check, chosen.Route, slices.Sorted(slices.Values(o.Builtins)))
+	if known, ok := m.scopes[rules]; ok && (b.Rego != "" || len(b.Modules) == 0) {
+		return known
+	}
+	if len(m.scopes) >= maxScopes {
+		clear(m.scopes)
+	}
+	m.last++
+	m.scopes[rules] = m.last
+	return m.last
+}
+
+// MemoStats are a memo's life so far.
+type MemoStats struct {
+	// Hits were answered by the memo; Misses might have been, and were evaluated.
+	Hits, Misses, Evictions uint64
+	// Bytes is what it holds now, roughly.
+	Bytes uint64
+}
+
+// Stats counts hits, misses and size.
+func (m *Memo) Stats() MemoStats {
+	s, stale := m.entries.Stats(), m.stale.Load()
+	return MemoStats{Hits: s.Hits - min(stale, s.Hits), Misses: s.Misses + stale, Evictions: s.Evictions, Bytes: s.Bytes}
 }
 
 // A kept is what one evaluation came to: the answer of an entrypoint that decides, with the
@@ -26,6 +84,10 @@ type kept struct {
 	answer    *decision.Answer
 	cause     error
 	effective *Effective
+	// facts are what was read of the data, and valid is the policy, by number, that they were
+	// last found to hold for.
+	facts []*dataset.Fact
+	valid atomic.Uint64
 }
 
 // A key is under construction, or is found not to be one.
@@ -34,48 +96,56 @@ type key struct {
 	none  bool
 }
 
-func newMemo(o Options) (*memo, error) {
-	entries, err := cache.New[kept](o.Memo, o.MemoCounts)
-	if err != nil {
-		return nil, err
-	}
-	m := &memo{entries: entries}
-	m.keys.New = func() any { return &key{bytes: make([]byte, 0, 2<<10)} }
-	return m, nil
-}
-
 // key begins the key of one entrypoint. What is not to be remembered has none.
-func (m *memo) key(e *entrypoint) *key {
-	k := m.keys.Get().(*key)
-	k.bytes, k.none = append(k.bytes[:0], e.number), !m.entries.Holds() || !e.shared
+func (p *Policy) key(e *entrypoint) *key {
+	k := p.memo.keys.Get().(*key)
+	k.bytes, k.none = append(k.bytes[:0], e.number), !p.memo.entries.Holds() || !e.shared
+	k.bytes = binary.AppendUvarint(k.bytes, p.scope)
 	return k
 }
 
 // done gives a key back.
-func (m *memo) done(k *key) {
+func (p *Policy) done(k *key) {
 	if cap(k.bytes) <= maxKey {
-		m.keys.Put(k)
+		p.memo.keys.Put(k)
 	}
 }
 
 // name is the key as the cache takes it, good until the key is done with.
 func (k *key) name() string { return unsafe.String(unsafe.SliceData(k.bytes), len(k.bytes)) }
 
-// find returns what was kept.
-func (m *memo) find(k *key) (kept, bool) {
+// find returns what was kept, if it holds for this policy's data.
+func (p *Policy) find(k *key) (*kept, bool) {
 	if k.none = k.none || len(k.bytes) > maxKey; k.none {
-		return kept{}, false
+		return nil, false
 	}
-	return m.entries.Get(k.name())
+	v, ok := p.memo.entries.Get(k.name())
+	if !ok {
+		return nil, false
+	}
+	if v.valid.Load() == p.generation {
+		return v, true
+	}
+	if !p.store.Holds(v.facts) {
+		p.memo.stale.Add(1)
+		return nil, false
+	}
+	v.valid.Store(p.generation)
+	return v, true
 }
 
-// keep remembers what a completed evaluation came to. One that failed, or ran out of time,
-// did not.
-func (m *memo) keep(k *key, v kept) {
+// keep remembers what a completed evaluation came to, with what it read. One that failed,
+// or ran out of time, did not complete.
+func (p *Policy) keep(k *key, v *kept, read *dataset.Reading) {
 	if k.none || v.cause != nil && !errors.Is(v.cause, errUndefined) {
 		return
 	}
-	m.entries.Put(k.name(), v, v.cost())
+	var ok bool
+	if v.facts, ok = read.Facts(); !ok {
+		return
+	}
+	v.valid.Store(p.generation)
+	p.memo.entries.Put(k.name(), v, v.cost())
 }
 
 // What Go's values take in memory, in bytes, roughly.
@@ -86,7 +156,15 @@ const (
 )
 
 // cost reckons the memory of what is kept. A rendered answer holds its texts once more.
-func (v kept) cost() int {
+func (v *kept) cost() int {
+	n := 0
+	for _, f := range v.facts {
+		n += f.Size()
+	}
+	return n + v.answerCost()
+}
+
+func (v *kept) answerCost() int {
 	if v.effective != nil {
 		n := answerCost
 		for _, list := range [][]string{v.effective.Permissions, v.effective.Features} {
@@ -132,6 +210,3 @@ func costOf(value any) int {
 	}
 	return n
 }
-
-// Remembered is the room that remembered decisions take, in bytes, roughly.
-func (p *Policy) Remembered() uint64 { return p.memo.entries.Stats().Bytes }

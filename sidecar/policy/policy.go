@@ -12,11 +12,10 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"postern/sidecar/bundle"
-	"postern/sidecar/cache"
+	"postern/sidecar/dataset"
 	"postern/sidecar/decision"
 	"postern/sidecar/model"
 	"postern/sidecar/request"
@@ -29,10 +28,9 @@ type Options struct {
 	Entrypoints bundle.Entrypoints
 	// Builtins are the names of [OnRequest] that policies may call.
 	Builtins []string
-	// Memo is the room for decisions that are remembered, in bytes; 0 remembers none. They
-	// are counted in MemoCounts, which policies that follow each other can share.
-	Memo       int
-	MemoCounts *cache.Counts
+	// Memo remembers decisions, for this policy and for those that follow it; nil remembers
+	// none.
+	Memo *Memo
 }
 
 // Rules that are always the library's: what is behind GET /v1/session, and the denials of
@@ -51,12 +49,13 @@ type Policy struct {
 	router    *route.Router
 	governed  map[*model.Route]*governed
 	reads     reads
-	txn       storage.Transaction
 	revoked   model.Revoked
-	memo      *memo
+	memo      *Memo
+	store     *dataset.Store
 	nobody    decision.Known
-	// generation is another one for every policy of the process.
-	generation uint64
+	// generation is another one for every policy of the process, and scope for every one with
+	// other rules.
+	generation, scope uint64
 }
 
 // generations counts policies.
@@ -91,10 +90,13 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	if err != nil {
 		return nil, err
 	}
-	p = &Policy{bound: bound, txn: compiled.txn, generation: generations.Add(1)}
-	if p.memo, err = newMemo(o); err != nil {
-		return nil, err
+	p = &Policy{bound: bound, store: compiled.store, generation: generations.Add(1), memo: o.Memo}
+	if p.memo == nil {
+		if p.memo, err = NewMemo(0); err != nil {
+			return nil, err
+		}
 	}
+	p.scope = p.memo.scope(b, o, compiled.entrypoints)
 	if p.check, err = compiled.decider(ctx, checkEntrypoint, compiled.entrypoints.Check, libraryEntrypoints.Check); err != nil {
 		return nil, err
 	}
@@ -140,10 +142,10 @@ func (p *Policy) Warnings() []string {
 // denial, and cause then says to the log what it was.
 func (p *Policy) Check(ctx context.Context, in Input, q *request.Question) (answer *decision.Answer, cause error) {
 	in = p.gated(in)
-	k := p.memo.key(&p.check.entrypoint)
-	defer p.memo.done(k)
-	k.question(&p.check.entrypoint, in, q, p.generation)
-	if known, ok := p.memo.find(k); ok {
+	k := p.key(&p.check.entrypoint)
+	defer p.done(k)
+	k.question(&p.check.entrypoint, in, q, p.scope)
+	if known, ok := p.find(k); ok {
 		return known.answer, known.cause
 	}
 	document, err := checkDocument(&p.check.entrypoint, in, q)
@@ -162,16 +164,17 @@ func because(code decision.Code, message string) *decision.Answer {
 func (p *Policy) decided(ctx context.Context, k *key, by *decider, document ast.Value, in Input) (*decision.Answer, error) {
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
-	d, edits, cause := p.decide(ctx, by, document, in.Now)
+	read := p.store.Reading()
+	d, edits, cause := p.decide(ctx, by, document, read, in.Now)
 	answer := &decision.Answer{Decision: d, Edits: edits}
-	p.memo.keep(k, kept{answer: answer, cause: cause})
+	p.keep(k, &kept{answer: answer, cause: cause}, read)
 	return answer, cause
 }
 
 // decide asks an entrypoint, and postern.extend about what another one than the library's
 // has allowed.
-func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, now time.Time) (decision.Decision, decision.Edits, error) {
-	result, err := p.evaluate(ctx, by.decision, document, now)
+func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, read *dataset.Reading, now time.Time) (decision.Decision, decision.Edits, error) {
+	result, err := p.evaluate(ctx, by.decision, document, read, now)
 	if err != nil {
 		return refusal(err), decision.Edits{}, err
 	}
@@ -180,7 +183,7 @@ func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, no
 		return refusal(err), decision.Edits{}, err
 	}
 	if d.Allow && by.denials != nil {
-		if d, err = p.narrowed(ctx, d, *by.denials, document, now); !d.Allow {
+		if d, err = p.narrowed(ctx, d, *by.denials, document, read, now); !d.Allow {
 			return d, decision.Edits{}, err
 		}
 	}
@@ -188,8 +191,8 @@ func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, no
 }
 
 // narrowed asks postern.extend about an allow.
-func (p *Policy) narrowed(ctx context.Context, allowed decision.Decision, denials rego.PreparedEvalQuery, document ast.Value, now time.Time) (decision.Decision, error) {
-	result, err := p.evaluate(ctx, denials, document, now)
+func (p *Policy) narrowed(ctx context.Context, allowed decision.Decision, denials rego.PreparedEvalQuery, document ast.Value, read *dataset.Reading, now time.Time) (decision.Decision, error) {
+	result, err := p.evaluate(ctx, denials, document, read, now)
 	if err != nil {
 		return refusal(err), err
 	}
@@ -246,10 +249,10 @@ func (p *Policy) known(ctx context.Context, in Input) (*remembered, error) {
 
 // amounts asks what a session comes to.
 func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
-	k := p.memo.key(&p.effective.entrypoint)
-	defer p.memo.done(k)
-	k.question(&p.effective.entrypoint, in, &request.Question{}, p.generation)
-	if known, ok := p.memo.find(k); ok {
+	k := p.key(&p.effective.entrypoint)
+	defer p.done(k)
+	k.question(&p.effective.entrypoint, in, &request.Question{}, p.scope)
+	if known, ok := p.find(k); ok {
 		return known.effective, nil
 	}
 	document, err := in.document(&p.effective.entrypoint)
@@ -258,7 +261,8 @@ func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
 	}
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
-	result, err := p.evaluate(ctx, p.effective.query, document, in.Now)
+	read := p.store.Reading()
+	result, err := p.evaluate(ctx, p.effective.query, document, read, in.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +270,7 @@ func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.memo.keep(k, kept{effective: &e})
+	p.keep(k, &kept{effective: &e}, read)
 	return &e, nil
 }
 
@@ -283,12 +287,12 @@ func (p *Policy) gated(in Input) Input {
 
 var errUndefined = errors.New("the entrypoint is undefined for this input")
 
-// evaluate runs one entrypoint on one input within the bound.
-func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, now time.Time) (any, error) {
+// evaluate runs one entrypoint on one input within the bound, and notes what it reads.
+func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, read *dataset.Reading, now time.Time) (any, error) {
 	return run(ctx, p.bound, func(ctx context.Context) (any, error) {
 		results, err := q.Eval(ctx,
 			rego.EvalParsedInput(input),
-			rego.EvalTransaction(p.txn),
+			rego.EvalTransaction(read),
 			rego.EvalTime(now),
 		)
 		if err != nil {

@@ -49,7 +49,7 @@ func bound() *policy.Bound {
 
 func compiled(t testing.TB, b *bundle.Bundle) *policy.Policy {
 	t.Helper()
-	p, err := policy.New(t.Context(), b, bound(), policy.Options{Memo: 16 << 20})
+	p, err := policy.New(t.Context(), b, bound(), policy.Options{Memo: memo(t, 16<<20)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -626,4 +626,14 @@ func BenchmarkNew(b *testing.B) {
 func decide(t testing.TB, p *policy.Policy, in policy.Input, q request.Question) (decision.Decision, error) {
 	answer, cause := p.Check(t.Context(), in, &q)
 	return answer.Decision, cause
+}
+
+// memo is room to remember decisions in.
+func memo(t testing.TB, bytes int) *policy.Memo {
+	t.Helper()
+	m, err := policy.NewMemo(bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

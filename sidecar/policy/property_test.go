@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -107,12 +108,21 @@ func loaded(t *testing.T, model string) (*policy.Policy, error) {
 		return nil, err
 	}
 	// What is looked for here is no matter of time.
-	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{Memo: 16 << 20})
+	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{Memo: common()})
 	if err != nil {
 		t.Fatalf("%s: %v", model, err)
 	}
 	return p, nil
 }
+
+// common is one memo for the policies of all worlds: each is a reload for the one before.
+var common = sync.OnceValue(func() *policy.Memo {
+	m, err := policy.NewMemo(16 << 20)
+	if err != nil {
+		panic(err)
+	}
+	return m
+})
 
 // reloaded is the policy of a model that differs little from one that loads.
 func reloaded(t *testing.T, model string) *policy.Policy {

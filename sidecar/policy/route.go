@@ -36,10 +36,10 @@ func (p *Policy) Route(ctx context.Context, in Input, r request.Proxied) (routed
 		routed.Answer = because(decision.RequestMalformed, err.Error())
 		return routed, nil
 	}
-	k := p.memo.key(&p.route.entrypoint)
-	defer p.memo.done(k)
-	k.proxied(&p.route.entrypoint, in, p.governed[routed.Governs.Route], routed.Governs, read, p.generation)
-	if known, ok := p.memo.find(k); ok {
+	k := p.key(&p.route.entrypoint)
+	defer p.done(k)
+	k.proxied(&p.route.entrypoint, in, p.governed[routed.Governs.Route], routed.Governs, read, p.scope)
+	if known, ok := p.find(k); ok {
 		routed.Answer = known.answer
 		return routed, known.cause
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"postern/sidecar/canonical"
 	"postern/sidecar/session"
 )
 
@@ -30,13 +31,13 @@ func (s *Subject) appendPath(dst []byte, names []*ast.Term) ([]byte, bool) {
 	sess := s.Session
 	switch name := nameOf(names[0]); name {
 	case "user_id":
-		return appendLeaf(dst, names, 1, markString, sess.UserID), true
+		return appendLeaf(dst, names, 1, canonical.String, sess.UserID), true
 	case "session_id":
 		return appendLeaf(dst, names, 1, kindOfText(sess.SessionID), sess.SessionID), true
 	case "issuer":
-		return appendLeaf(dst, names, 1, markString, sess.Issuer), true
+		return appendLeaf(dst, names, 1, canonical.String, sess.Issuer), true
 	case "profile":
-		return appendLeaf(dst, names, 1, markString, string(sess.Profile)), true
+		return appendLeaf(dst, names, 1, canonical.String, string(sess.Profile)), true
 	case "status":
 		return appendLeaf(dst, names, 1, kindOfText(sess.Status), sess.Status), true
 	case "org":
@@ -71,11 +72,11 @@ func (s *Subject) appendMember(dst []byte, names []*ast.Term) ([]byte, bool) {
 // appendOrg appends a path below input.session.org.
 func appendOrg(dst []byte, names []*ast.Term, org *session.Org) []byte {
 	if org == nil {
-		return appendEnd(dst, 1, markNull)
+		return appendEnd(dst, 1, canonical.Null)
 	}
 	switch nameOf(names[1]) {
 	case "id":
-		return appendLeaf(dst, names, 2, markString, org.ID)
+		return appendLeaf(dst, names, 2, canonical.String, org.ID)
 	case "slug":
 		return appendLeaf(dst, names, 2, kindOfText(org.Slug), org.Slug)
 	case "role":
@@ -83,14 +84,14 @@ func appendOrg(dst []byte, names []*ast.Term, org *session.Org) []byte {
 	case "permissions":
 		return appendList(dst, names, 2, org.Permissions)
 	default:
-		return appendEnd(dst, 1, markObject)
+		return appendEnd(dst, 1, canonical.Object)
 	}
 }
 
 // appendScoped appends a path below input.session.features or plans.
 func appendScoped(dst []byte, names []*ast.Term, scoped *session.Scoped) []byte {
 	if scoped == nil {
-		return appendEnd(dst, 1, markNull)
+		return appendEnd(dst, 1, canonical.Null)
 	}
 	switch nameOf(names[1]) {
 	case "org":
@@ -98,7 +99,7 @@ func appendScoped(dst []byte, names []*ast.Term, scoped *session.Scoped) []byte 
 	case "user":
 		return appendList(dst, names, 2, scoped.User)
 	default:
-		return appendEnd(dst, 1, markObject)
+		return appendEnd(dst, 1, canonical.Object)
 	}
 }
 
@@ -107,9 +108,9 @@ func nameOf(t *ast.Term) string { return string(t.Value.(ast.String)) }
 // kindOfText is null for what the token does not say.
 func kindOfText(text string) byte {
 	if text == "" {
-		return markNull
+		return canonical.Null
 	}
-	return markString
+	return canonical.String
 }
 
 // appendLeaf appends a text or null at some depth of a path, or the path's end there.
@@ -118,8 +119,8 @@ func appendLeaf(dst []byte, names []*ast.Term, depth int, kind byte, text string
 		return appendEnd(dst, depth, kind)
 	}
 	dst = append(dst, markValue, kind)
-	if kind == markString {
-		dst = appendText(dst, text)
+	if kind == canonical.String {
+		dst = canonical.AppendText(dst, text)
 	}
 	return dst
 }
@@ -127,11 +128,11 @@ func appendLeaf(dst []byte, names []*ast.Term, depth int, kind byte, text string
 // appendList appends a list of texts at some depth of a path, or the path's end there.
 func appendList(dst []byte, names []*ast.Term, depth int, list []string) []byte {
 	if len(names) > depth {
-		return appendEnd(dst, depth, markArray)
+		return appendEnd(dst, depth, canonical.Array)
 	}
-	dst = appendLength(append(dst, markValue, markArray), len(list))
+	dst = canonical.AppendLength(append(dst, markValue, canonical.Array), len(list))
 	for _, text := range list {
-		dst = appendText(append(dst, markString), text)
+		dst = canonical.AppendText(append(dst, canonical.String), text)
 	}
 	return dst
 }

@@ -93,9 +93,9 @@ func BenchmarkCheck_organizations(b *testing.B) {
 		for i := range subjects {
 			subjects[i] = adminOf(b, i*7919%n)
 		}
-		for _, memo := range []int{0, 16 << 20} {
-			b.Run(fmt.Sprintf("%d/memo=%t", n, memo > 0), func(b *testing.B) {
-				p, err := policy.New(b.Context(), bundle, bound(), policy.Options{Memo: memo})
+		for _, room := range []int{0, 16 << 20} {
+			b.Run(fmt.Sprintf("%d/memo=%t", n, room > 0), func(b *testing.B) {
+				p, err := policy.New(b.Context(), bundle, bound(), policy.Options{Memo: memo(b, room)})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -23,7 +23,7 @@ type Subject struct {
 	// effective is the last policy's word on the session: a pure function of both, since
 	// revocation, which the clock changes, comes before it.
 	effective atomic.Pointer[remembered]
-	// projected is what each entrypoint of the last policy reads of the session.
+	// projected is what each entrypoint of the last rules reads of the session.
 	projected [entrypoints]atomic.Pointer[projection]
 }
 
@@ -35,22 +35,22 @@ type remembered struct {
 	identity   decision.Known
 }
 
-// A projection is the session's part of the keys of one entrypoint, with the policy that it
+// A projection is the session's part of the keys of one entrypoint, with the rules that it
 // is of, by number. It has no bytes where it would be too long.
 type projection struct {
-	generation uint64
-	bytes      []byte
-	ok         bool
+	scope uint64
+	bytes []byte
+	ok    bool
 }
 
 // project is what an entrypoint reads of the session; ok is false where that is not to
 // be remembered. Nobody may change it.
-func (s *Subject) project(e *entrypoint, p *part, generation uint64) (bytes []byte, ok bool) {
+func (s *Subject) project(e *entrypoint, p *part, scope uint64) (bytes []byte, ok bool) {
 	at := &s.projected[e.number]
-	if known := at.Load(); known != nil && known.generation == generation {
+	if known := at.Load(); known != nil && known.scope == scope {
 		return known.bytes, known.ok
 	}
-	made := &projection{generation: generation}
+	made := &projection{scope: scope}
 	made.bytes, made.ok = s.append(nil, p)
 	if len(made.bytes) > maxKey {
 		made.bytes, made.ok = nil, false

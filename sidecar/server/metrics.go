@@ -158,9 +158,9 @@ var (
 	descEvictions = prometheus.NewDesc("postern_token_cache_evictions_total", "Verified tokens that were dropped for want of room.", nil, nil)
 	descBytes     = prometheus.NewDesc("postern_token_cache_bytes", "Room that verified tokens take, roughly.", nil, nil)
 	descMemoHits  = prometheus.NewDesc("postern_decision_memo_hits_total", "Decisions that were remembered.", nil, nil)
-	descMemoMiss  = prometheus.NewDesc("postern_decision_memo_misses_total", "Decisions that might have been remembered, and were evaluated.", nil, nil)
+	descMemoMiss  = prometheus.NewDesc("postern_decision_memo_misses_total", "Decisions that might have been remembered and were evaluated, or were of other data.", nil, nil)
 	descMemoOut   = prometheus.NewDesc("postern_decision_memo_evictions_total", "Remembered decisions that were dropped for want of room.", nil, nil)
-	descMemoBytes = prometheus.NewDesc("postern_decision_memo_bytes", "Room that the remembered decisions of the bundle that decides take, roughly.", nil, nil)
+	descMemoBytes = prometheus.NewDesc("postern_decision_memo_bytes", "Room that remembered decisions take, roughly.", nil, nil)
 	descKeys      = prometheus.NewDesc("postern_keys", "Usable keys by issuer.", []string{"issuer"}, nil)
 )
 
@@ -189,7 +189,6 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 		gauge(descBundle, 1, snap.bundle.Revision, snap.bundle.Digest)
 		gauge(descLoaded, float64(snap.loadedAt.Unix()))
 		gauge(descAge, c.s.now().Sub(snap.loadedAt).Seconds())
-		gauge(descMemoBytes, float64(snap.policy.Remembered()))
 		gauge(descAbandoned, float64(snap.bound.Running()))
 	}
 	gauge(descInFlight, float64(c.s.inFlight.Load()))
@@ -203,6 +202,7 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 	counter(descMemoHits, float64(memo.Hits))
 	counter(descMemoMiss, float64(memo.Misses))
 	counter(descMemoOut, float64(memo.Evictions))
+	gauge(descMemoBytes, float64(memo.Bytes))
 	for name, i := range c.s.issuers {
 		gauge(descKeys, float64(i.keys.Status().Keys), name)
 	}

@@ -21,6 +21,7 @@ import (
 	"postern/sidecar/audit"
 	"postern/sidecar/cache"
 	"postern/sidecar/config"
+	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 	"postern/sidecar/token"
@@ -67,7 +68,7 @@ type Server struct {
 	answers   response.Proxy
 	identity  []string // names of the headers that tell an upstream who it is
 	tokens    *cache.Cache[verified]
-	memo      *cache.Counts // of every bundle's decisions
+	memo      *policy.Memo
 	questions *request.Questions
 	audit     *audit.Log
 	metrics   *metrics
@@ -113,7 +114,9 @@ func New(o Options) (*Server, error) {
 	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
 		return nil, err
 	}
-	s.memo = cache.NewCounts()
+	if s.memo, err = policy.NewMemo(int(o.Config.Cache.Decisions)); err != nil {
+		return nil, err
+	}
 	if s.questions, err = request.NewQuestions(o.Config.Limits.Batch); err != nil {
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
 // policyOptions are those of the configuration, with room to remember decisions in.
 func (s *Server) policyOptions() policy.Options {
 	o := PolicyOptions(s.config)
-	o.Memo, o.MemoCounts = int(s.config.Cache.Decisions), s.memo
+	o.Memo = s.memo
 	return o
 }
 
