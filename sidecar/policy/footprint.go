@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -73,18 +75,29 @@ type walk struct {
 	next     []*ast.Rule
 	paths    map[string]inputPath
 	f        *footprint
-	// library is whether the rule that is visited is one of the library's.
+	// library is whether the rule that is looked at is the library's.
 	library bool
 }
 
-// ofLibrary reports whether a rule is one of the library's: no bundle can have others in
-// its packages.
+// ofLibrary reports whether a rule is none of the bundle's, to which only two packages
+// below postern are open.
 func ofLibrary(rule *ast.Rule) bool {
 	path := rule.Module.Package.Path
-	if len(path) < 2 || !path[1].Equal(ast.InternedTerm("postern")) {
-		return false
+	return len(path) > 2 && path[1].Equal(ast.InternedTerm("postern")) &&
+		!path[2].Equal(ast.InternedTerm("extend")) && !path[2].Equal(ast.InternedTerm("log"))
+}
+
+// place is where something stands, below the library's name where it is the library's: a
+// file of a bundle may be called like one of the library.
+func (w *walk) place(at *ast.Location) *ast.Location {
+	if at == nil {
+		return &ast.Location{}
 	}
-	return len(path) < 3 || !path[2].Equal(ast.InternedTerm("extend")) && !path[2].Equal(ast.InternedTerm("log"))
+	place := &ast.Location{File: at.File, Row: at.Row, Col: at.Col}
+	if w.library && at.File != "" {
+		place.File = libraryName + at.File
+	}
+	return place
 }
 
 // reach queues the rules that a reference may lead to.
@@ -170,24 +183,39 @@ func (w *walk) read(ref ast.Ref, at *ast.Location, replaced bool) {
 		return
 	}
 	w.f.ages = w.f.ages && (w.library || ref[0].Value.(ast.String) != "factor_age")
-	p := inputPath{names: slices.Clone(ref[:fixed]), at: at, replaced: replaced && fixed == len(ref)}
+	p := inputPath{names: slices.Clone(ref[:fixed]), at: w.place(at), replaced: replaced && fixed == len(ref)}
 	p.text = (append(ast.Ref{ast.InputRootDocument}, ref[:fixed]...)).String()
 	known, twice := w.paths[p.text]
 	if twice {
 		p.replaced = p.replaced && known.replaced
-		p.at = known.at
+		p.at = firstOf(known.at, p.at)
 	}
 	w.paths[p.text] = p
 }
 
 func (w *walk) whole(at *ast.Location) {
 	w.f.ages = false
-	if w.f.whole == nil {
-		w.f.whole = at
-		if at == nil {
-			w.f.whole = &ast.Location{}
+	w.f.whole = firstOf(w.f.whole, w.place(at))
+}
+
+// firstOf is the place to name of two: one that is known, rather the bundle's than the
+// library's, and else the first. The walk comes to rules in no order.
+func firstOf(a, b *ast.Location) *ast.Location {
+	rank := func(l *ast.Location) int {
+		switch {
+		case l == nil:
+			return 3
+		case l.File == "":
+			return 2
+		case strings.HasPrefix(l.File, libraryName):
+			return 1
 		}
+		return 0
 	}
+	if cmp.Or(rank(a)-rank(b), a.Compare(b)) <= 0 {
+		return a
+	}
+	return b
 }
 
 // call notes a built-in whose result is not a function of its arguments. To name it is
@@ -195,8 +223,8 @@ func (w *walk) whole(at *ast.Location) {
 func (w *walk) call(operator ast.Ref, at *ast.Location) {
 	name := operator.String()
 	builtin, ok := ast.BuiltinMap[name]
-	if _, known := w.f.impure[name]; ok && !known && (builtin.Nondeterministic || slices.Contains(onRequest, name)) {
-		w.f.impure[name] = at
+	if ok && (builtin.Nondeterministic || slices.Contains(onRequest, name)) {
+		w.f.impure[name] = firstOf(w.f.impure[name], w.place(at))
 	}
 }
 
@@ -254,12 +282,25 @@ func (f *footprint) unshared() []string {
 	return why
 }
 
-// where is a place for a sentence. Those of the library are below its own name.
+// where is a place for a sentence.
 func where(at *ast.Location) string {
+	if text := placeOf(at); text != "" {
+		return " (" + text + ")"
+	}
+	return ""
+}
+
+// placeOf is file and line, empty where they are not known. The library's files are below
+// a name of their own.
+func placeOf(at *ast.Location) string {
 	if at == nil || at.File == "" {
 		return ""
 	}
-	return " (" + strings.TrimPrefix(strings.ReplaceAll(at.String(), libraryName, "library:"), " ") + ")"
+	file := at.File
+	if rest, ok := strings.CutPrefix(file, libraryName); ok {
+		file = "library:" + rest
+	}
+	return fmt.Sprintf("%s:%d", file, at.Row)
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -86,20 +86,24 @@ func TestFootprint_library(t *testing.T) {
 	}
 }
 
+// readsExactly compiles an own entrypoint and compares what it reads, and why it is not
+// shared.
+func readsExactly(t *testing.T, rego string, want ...string) {
+	t.Helper()
+	p := policyOf(t, "p.rego", "package acme\n"+rego, ".manifest", `{"metadata":{"postern":{"entrypoints":{"check":"acme/allow"}}}}`)
+	got := p.check.footprint.texts()
+	got = append(got, p.check.footprint.unshared()...)
+	for i := range got {
+		got[i], _, _ = strings.Cut(got[i], " (")
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nreads %q, want %q", rego, got, want)
+	}
+}
+
 // TestFootprint finds what rules read by every way that Rego has to read it.
 func TestFootprint(t *testing.T) {
-	f := func(rego string, want ...string) {
-		t.Helper()
-		p := policyOf(t, "p.rego", "package acme\n"+rego, ".manifest", `{"metadata":{"postern":{"entrypoints":{"check":"acme/allow"}}}}`)
-		got := p.check.footprint.texts()
-		got = append(got, p.check.footprint.unshared()...)
-		for i := range got {
-			got[i], _, _ = strings.Cut(got[i], " (")
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s\nreads %q, want %q", rego, got, want)
-		}
-	}
+	f := func(rego string, want ...string) { t.Helper(); readsExactly(t, rego, want...) }
 	f(`allow := true`)
 	f(`allow if input.check`, "input.check")
 	f(`allow if input.session.org.id == "a"`, "input.session.org.id")
@@ -140,4 +144,52 @@ other if input.context.a`, "input.context.a")
 other if one
 one if input.context.a`, "input.context.a", "input.context.z")
 	f("allow if other with f as g\nother if f(1)\nf(x) if x == 1\ng(x) if x == input.context.a", "input.context.a")
+}
+
+// TestFootprint_rules finds the rules that are reached by a reference that is itself held,
+// handed on, imported or looked through.
+func TestFootprint_rules(t *testing.T) {
+	f := func(rego string, want ...string) { t.Helper(); readsExactly(t, rego, want...) }
+	const sub = "\nsub.one if input.context.b"
+	f("allow if { s := data.acme.sub; s.one }"+sub, "input.context.b")
+	f("import data.acme.sub as s\nallow if s[input.resource.k]"+sub, "input.context.b", "input.resource.k")
+	f("allow if g(data.acme.sub)\ng(x) if x.one"+sub, "input.context.b")
+	f("allow if { walk(data.acme.sub, [_, x]); x }"+sub, "input.context.b")
+	f("allow if { some n in names; data.acme.sub[n] }\nnames := [input.resource.n]"+sub, "input.context.b", "input.resource.n")
+	f("allow if count([1 | data.acme.sub[_]]) > 0 with data.acme.sub as input.resource"+sub, "input.context.b", "input.resource")
+	f("allow if { some n in names; input.context[n] }\nnames := [\"a\"]", "input.context")
+	f("default g(_) := false\nallow if g(1)\ng(x) if x == input.context.a", "input.context.a")
+	f("allow if g(input.context.a)\ng({\"b\": y}) if y == input.context.b", "input.context.a", "input.context.b")
+	f("allow if p.x.y\np[input.context.k].y := input.context.v", "input.context.k", "input.context.v")
+	f(`allow if { x := {"a": [input.context.a]}; x.a[0] }`, "input.context.a")
+	f(`allow if input.context.a == 1 with input.context.a as input.context.b`, "input.context.a", "input.context.b")
+	f("allow if other with input.now.x as 1\nother if input.context.a", "input.context.a", "-input.now.x")
+	f("allow if other with input.now.x as 1\nother if input.now.x == 1", "input.now.x", "reads input.now")
+	f(`allow if print(input.context.a)`)
+}
+
+// TestFootprints_places: of several places that read a path, the first of the bundle's is
+// named, however the walk came to them.
+func TestFootprints_places(t *testing.T) {
+	p := policyOf(t, "b.rego", "package acme\n\nallow if {\n\tinput.session.org.id\n\tinput.session.org.role\n}\n",
+		"a.rego", "package acme\n\nallow if data.postern.session.signed_in\n\nallow if input.session.org.role == \"a\"\n",
+		".manifest", `{"metadata":{"postern":{"entrypoints":{"check":"acme/allow"}}}}`)
+	f := p.Footprints()
+	if len(f) != 3 || f[0].Entrypoint != "check" || f[0].Rule != "acme/allow" || !f[0].Shared || len(f[0].Why) > 0 {
+		t.Fatalf("%+v", f)
+	}
+	reads := f[0].Reads
+	for i := range reads { // the library's lines are not for here
+		if rest, ok := strings.CutPrefix(reads[i].At, "library:"); ok {
+			reads[i].At, _, _ = strings.Cut(rest, ":")
+		}
+	}
+	want := []Read{
+		{Path: "input.session.issuer", At: "postern/session/session.rego"},
+		{Path: "input.session.org.id", At: "b.rego:4", Remark: "one entry for each organization"},
+		{Path: "input.session.org.role", At: "a.rego:5"},
+	}
+	if !slices.Equal(reads, want) {
+		t.Errorf("check reads\n%+v, want\n%+v", reads, want)
+	}
 }

@@ -217,7 +217,7 @@ func (g *governed) add(r *model.Route, term *ast.Term, names []*ast.Term) {
 	switch {
 	case len(names) == 0 || text(0) == "params" && len(names) == 1:
 		g.document = true
-	case text(0) == "params":
+	case text(0) == "params" && text(1) != "": // no parameter has an empty name
 		g.paths = append(g.paths, routePath{param: text(1), below: len(names) > 2})
 	case text(0) == "organization" && isParam(r.Organization), text(0) == "organization_slug" && isParam(r.OrganizationSlug):
 		// Its length is the depth at which what is below it ends; so the document says it.

@@ -30,8 +30,11 @@ type Memo struct {
 
 	mu     sync.Mutex // guards scopes
 	scopes map[string]uint64
-	last   uint64
 }
+
+// scopes numbers the rules of all memos of the process: sessions remember by these numbers,
+// whichever memo is asked.
+var scopes atomic.Uint64
 
 // maxScopes bounds the rules that a memo knows again; those of old bundles are forgotten.
 const maxScopes = 64
@@ -59,9 +62,8 @@ func (m *Memo) scope(b *bundle.Bundle, o Options, chosen bundle.Entrypoints) uin
 	if len(m.scopes) >= maxScopes {
 		clear(m.scopes)
 	}
-	m.last++
-	m.scopes[rules] = m.last
-	return m.last
+	m.scopes[rules] = scopes.Add(1)
+	return m.scopes[rules]
 }
 
 // MemoStats are a memo's life so far.

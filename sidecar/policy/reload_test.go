@@ -8,10 +8,10 @@ import (
 	"postern/sidecar/policy"
 )
 
-// TestMemo_reload: what one policy came to holds in the next exactly where the next would
+// TestMemo_changes: what one policy came to holds in the next exactly where the next would
 // come to the same by itself, whatever was changed between them, and it is not evaluated
 // again where nothing that it read was.
-func TestMemo_reload(t *testing.T) {
+func TestMemo_changes(t *testing.T) {
 	base := strings.ReplaceAll(company, "\t", "  ")
 	changes := map[string]struct{ from, to string }{
 		"nothing":                   {"", ""},
