@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"postern/sidecar/policy"
 	"postern/sidecar/token"
 )
 
@@ -60,6 +61,18 @@ type BundleStatus struct {
 	LoadedAt time.Time    `json:"loaded_at"`
 	Files    []FileStatus `json:"files"`
 	Warnings []string     `json:"warnings"`
+	// Entrypoints are what decides, and what decisions are shared by.
+	Entrypoints []EntrypointStatus `json:"entrypoints"`
+}
+
+// EntrypointStatus is a rule that is asked and the paths of its input that it reads; why
+// says why its decisions are not shared. The command explain-memo has the places as well.
+type EntrypointStatus struct {
+	Entrypoint string   `json:"entrypoint"`
+	Rule       string   `json:"rule"`
+	Shared     bool     `json:"shared"`
+	Why        []string `json:"why"`
+	Reads      []string `json:"reads"`
 }
 
 // FileStatus is one file of the bundle.
@@ -94,11 +107,24 @@ func (s *Server) status() Status {
 		for _, f := range snap.bundle.Files {
 			st.Bundle.Files = append(st.Bundle.Files, FileStatus(f))
 		}
+		st.Bundle.Entrypoints = entrypoints(snap.policy)
 	}
 	for _, ic := range s.config.Issuers.List {
 		st.Issuers = append(st.Issuers, IssuerStatus{Issuer: ic.Issuer, Keys: s.issuers[ic.Issuer].keys.Status()})
 	}
 	return st
+}
+
+func entrypoints(p *policy.Policy) []EntrypointStatus {
+	var all []EntrypointStatus
+	for _, f := range p.Footprints() {
+		e := EntrypointStatus{Entrypoint: f.Entrypoint, Rule: f.Rule, Shared: f.Shared, Why: f.Why, Reads: []string{}}
+		for _, r := range f.Reads {
+			e.Reads = append(e.Reads, r.Path)
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // admin is what the admin listener serves. None of it is on the decision listener.

@@ -224,7 +224,12 @@ func TestAdmin_status(t *testing.T) {
 				Path string
 				Size int
 			}
-			Warnings []string
+			Warnings    []string
+			Entrypoints []struct {
+				Entrypoint, Rule string
+				Shared           bool
+				Why, Reads       []string
+			}
 		}
 		LastReload struct{ At, Digest, Error string } `json:"last_reload"`
 		Issuers    []struct {
@@ -246,6 +251,13 @@ func TestAdmin_status(t *testing.T) {
 	}
 	if b.Revision != "2026-11-22" || !strings.HasPrefix(b.Digest, "sha256:") || b.LoadedAt == "" || b.Warnings == nil {
 		t.Errorf("bundle: %s", a.Body)
+	}
+	if len(b.Entrypoints) != 3 {
+		t.Fatalf("entrypoints: %s", a.Body)
+	}
+	if decides := b.Entrypoints[0]; decides.Entrypoint != "check" || decides.Rule != "postern/check/decision" || !decides.Shared || decides.Why == nil ||
+		!slices.Contains(decides.Reads, "input.session.org.role") {
+		t.Errorf("entrypoints: %s", a.Body)
 	}
 	var files []string
 	for _, f := range b.Files {
