@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -81,8 +82,12 @@ func TestEitherOf(t *testing.T) {
 
 func TestSwap(t *testing.T) {
 	dir := t.TempDir()
-	s := &swap{path: filepath.Join(dir, "live"), between: [2]string{dir + "/a", dir + "/b"}}
-	for _, want := range []string{"/a", "/b", "/a"} {
+	turns := 0
+	s := &swap{path: filepath.Join(dir, "live"), next: func() (string, error) {
+		turns++
+		return fmt.Sprintf("%s/%d", dir, turns), nil
+	}}
+	for _, want := range []string{"/1", "/2", "/3"} {
 		if err := s.turn(); err != nil {
 			t.Fatal(err)
 		}

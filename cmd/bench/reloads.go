@@ -19,21 +19,23 @@ const (
 	reloadsFailed = `postern_bundle_reloads_total{result="error"}`
 )
 
-// A swap is a bundle's path that stands for one of two directories in turn: a link that a
+// A swap is a bundle's path that stands for one directory after another: a link that a
 // rename replaces, so that there is no moment without a bundle.
 type swap struct {
-	path    string
-	between [2]string
-	next    int
+	path string
+	next func() (dir string, err error)
 }
 
-// turn lets the path stand for the other directory.
+// turn lets the path stand for the next directory.
 func (s *swap) turn() error {
-	link := s.path + ".next"
-	if err := os.Symlink(s.between[s.next], link); err != nil {
+	dir, err := s.next()
+	if err != nil {
 		return err
 	}
-	s.next = 1 - s.next
+	link := s.path + ".next"
+	if err := os.Symlink(dir, link); err != nil {
+		return err
+	}
 	return os.Rename(link, s.path)
 }
 
@@ -53,51 +55,90 @@ func (s *swap) each(ctx context.Context) error {
 	}
 }
 
-// reloads asks as many sessions do while the bundle stays, and while it is swapped every
-// second between two revisions that answer one question differently.
+// swapped is a path that stands for the first directory of next by now.
+func (b *bench) swapped(name string, next func() (string, error)) (*swap, error) {
+	s := &swap{path: b.path(name), next: next}
+	return s, s.turn()
+}
+
+// reloads asks as many sessions do while the bundle stays; while it is swapped every second
+// for one with another organization in it, as when customers come; and while it is swapped
+// for one of two revisions, of which one gives a role a permission more.
 func (b *bench) reloads(ctx context.Context, _ string) (report.Section, error) {
-	name := "the same, reload every second"
 	first, tokens, r, err := b.population(ctx)
 	if err != nil {
 		return report.Section{}, err
 	}
-	second, err := b.bundle(world.Organizations, true)
-	if err != nil {
-		return report.Section{}, err
-	}
-	marked := &reference{questions: r.questions, texts: r.texts, numbers: r.numbers, rows: map[world.Class][]int{}}
-	if err := marked.ask(ctx, b, second, true, b.classesOf(classOf)); err != nil {
-		return report.Section{}, err
-	}
-	swapped := &swap{path: b.path("live"), between: [2]string{first, second}}
-	if err := swapped.turn(); err != nil {
-		return report.Section{}, err
-	}
 	plan := b.plan()
 	plan.Duration = max(plan.Duration, 3*time.Second) // for there to be reloads in it
-	still := b.steady("Postern, no reload", b.serve(setup{bundle: first}), r.plan(plan, tokens, classOf))
-	either, err := eitherOf(r.plan(plan, tokens, classOf), marked.plan(plan, tokens, classOf), r.questions)
+	same := r.plan(plan, tokens, classOf)
+	still := b.steady("Postern, no reload", b.serve(setup{bundle: first}), same)
+
+	organizations := world.Organizations
+	grown, err := b.swapped("grown", func() (string, error) {
+		organizations++
+		return b.bundle(organizations, false)
+	})
 	if err != nil {
 		return report.Section{}, err
 	}
-	moved := b.steady("Postern, reloads", b.serve(setup{bundle: swapped.path}), either)
-	moved.during = swapped.each
-	moved.after = reloadsSeen()
-	rows, err := b.compare(ctx, name, still, moved)
+	roles, either, err := b.revisions(ctx, first, r, same, plan, tokens)
 	if err != nil {
 		return report.Section{}, err
 	}
+	moved := func(name string, s *swap, plan load.Plan) target {
+		t := b.steady(name, b.serve(setup{bundle: s.path}), plan)
+		t.during, t.after = s.each, reloadsSeen()
+		return t
+	}
+	rows, err := b.compare(ctx, "the same, reload every second", still,
+		moved("Postern, an organization is added", grown, same), moved("Postern, a role is changed", roles, either))
+	if err != nil {
+		return report.Section{}, err
+	}
+	section := report.Section{Rows: rows}
+	for i, what := range []string{"an organization added", "a role changed"} {
+		section.Figures = append(section.Figures, besideStill(what, rows[0], &rows[i+1]))
+	}
+	return section, nil
+}
+
+// besideStill says what reloads cost the slowest requests.
+func besideStill(what string, still report.Row, moved *report.Row) report.Figure {
 	seen := 0.0
-	for _, round := range rows[1].Rounds {
+	for _, round := range moved.Rounds {
 		seen += round.Extra["reloads"]
 	}
-	times := rows[1].P99() / rows[0].P99()
-	rows[1].Ratio = fmt.Sprintf("p99 %.2f × without; %.0f reloads", times, seen)
-	figure := report.AtMost("reload every second, p99 beside without", times, 2, "%.2f ×")
+	times := moved.P99() / still.P99()
+	moved.Ratio = fmt.Sprintf("p99 %.2f × without; %.0f reloads", times, seen)
+	figure := report.AtMost("reload every second, "+what+", p99 beside without", times, 2, "%.2f ×")
 	if seen == 0 {
 		figure = report.Unknown(figure)
 	}
-	return report.Section{Rows: rows, Figures: []report.Figure{figure}}, nil
+	return figure
+}
+
+// revisions are a bundle and one that answers one question otherwise, in turn, and a plan
+// that takes the answers of either.
+func (b *bench) revisions(ctx context.Context, first string, r *reference, same, plan load.Plan, tokens []string) (*swap, load.Plan, error) {
+	second, err := b.bundle(world.Organizations, true)
+	if err != nil {
+		return nil, load.Plan{}, err
+	}
+	marked := &reference{questions: r.questions, texts: r.texts, numbers: r.numbers, rows: map[world.Class][]int{}}
+	if err := marked.ask(ctx, b, second, true, b.classesOf(classOf)); err != nil {
+		return nil, load.Plan{}, err
+	}
+	either, err := eitherOf(same, marked.plan(plan, tokens, classOf), r.questions)
+	if err != nil {
+		return nil, load.Plan{}, err
+	}
+	turns := 0
+	s, err := b.swapped("live", func() (string, error) {
+		turns++
+		return []string{second, first}[turns%2], nil
+	})
+	return s, either, err
 }
 
 // reloadsSeen adds to each round how often the bundle was loaded in it. One that could not
