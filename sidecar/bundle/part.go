@@ -1,9 +1,9 @@
 package bundle
 
 import (
-	"crypto/sha256"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"unicode/utf8"
