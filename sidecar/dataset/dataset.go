@@ -55,7 +55,7 @@ func (s *Store) Read(_ context.Context, txn storage.Transaction, path storage.Pa
 		return nil, err
 	}
 	if r, ok := txn.(*Reading); ok {
-		r.paths = append(r.paths, path)
+		r.note(path)
 	}
 	value, ok := s.root.read(path)
 	if !ok {

@@ -18,6 +18,21 @@ import (
 type Reading struct {
 	of    *Store
 	paths []storage.Path
+	// many is whether there were more reads than are noted.
+	many bool
+}
+
+// maxReads bounds the reads of one evaluation that are noted. What they found is digested
+// and compared behind the evaluation, and so behind its deadline.
+const maxReads = 1000
+
+// note notes a read.
+func (r *Reading) note(path storage.Path) {
+	if len(r.paths) == maxReads {
+		r.many = true
+		return
+	}
+	r.paths = append(r.paths, path)
 }
 
 // Reading begins one.
@@ -49,8 +64,12 @@ type found struct {
 	count atomic.Int64
 }
 
-// Facts are what was read. It is false where one cannot be said in a digest.
+// Facts are what was read. It is false where one cannot be said in a digest, and where too
+// much was read.
 func (r *Reading) Facts() ([]*Fact, bool) {
+	if r.many {
+		return nil, false
+	}
 	facts := make([]*Fact, 0, len(r.paths))
 	for _, path := range r.paths {
 		f, ok := r.of.fact(nil, path)

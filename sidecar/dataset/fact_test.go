@@ -57,6 +57,27 @@ func (m maker) changed(value any, depth int) any {
 	return m.value(1)
 }
 
+// TestReading_many: an evaluation that reads more than is noted has no facts, rather than
+// some of them.
+func TestReading_many(t *testing.T) {
+	s, err := New(map[string]any{"a": "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Reading()
+	for i := range maxReads + 1 {
+		if facts, ok := r.Facts(); len(facts) != i || !ok {
+			t.Fatalf("after %d reads: %d facts, %v", i, len(facts), ok)
+		}
+		if _, err := s.Read(t.Context(), r, storage.Path{fmt.Sprint(i)}); !storage.IsNotFound(err) {
+			t.Fatal(err)
+		}
+	}
+	if facts, ok := r.Facts(); facts != nil || ok {
+		t.Errorf("after %d reads: %d facts, %v, want none", maxReads+1, len(facts), ok)
+	}
+}
+
 // TestFacts: what was read in one store holds in another exactly where a read would find
 // the same there, digit by digit.
 func TestFacts(t *testing.T) {
