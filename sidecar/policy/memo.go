@@ -53,10 +53,13 @@ func NewMemo(maxBytes int) (*Memo, error) {
 // scope is the number of a set of rules: all that decides besides input and data. Rules
 // that cannot be told apart by their text have a number of their own.
 func (m *Memo) scope(b *bundle.Bundle, o Options, chosen bundle.Entrypoints) uint64 {
+	if b.Rego == "" && len(b.Modules) > 0 {
+		return scopes.Add(1)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rules := fmt.Sprintf("%s %q %q %q", b.Rego, chosen.Check, chosen.Route, slices.Sorted(slices.Values(o.Builtins)))
-	if known, ok := m.scopes[rules]; ok && (b.Rego != "" || len(b.Modules) == 0) {
+	if known, ok := m.scopes[rules]; ok {
 		return known
 	}
 	if len(m.scopes) >= maxScopes {
@@ -157,7 +160,7 @@ const (
 	textCost   = 32
 )
 
-// cost reckons the memory of what is kept. A rendered answer holds its texts once more.
+// cost reckons the memory of what is kept.
 func (v *kept) cost() int {
 	n := 0
 	for _, f := range v.facts {
@@ -166,6 +169,7 @@ func (v *kept) cost() int {
 	return n + v.answerCost()
 }
 
+// answerCost counts texts twice: a rendered answer holds them once more.
 func (v *kept) answerCost() int {
 	if v.effective != nil {
 		n := answerCost
@@ -191,6 +195,9 @@ func (v *kept) answerCost() int {
 		for _, name := range names {
 			n += textCost + len(name)
 		}
+	}
+	if enrolls := v.answer.Enrollment; enrolls != nil {
+		n += 3*textCost + 2*(len(enrolls.Organization)+len(enrolls.Mode)+len(enrolls.Role))
 	}
 	return n + len(e.Body) + costOf(e.Metadata)
 }
