@@ -34,8 +34,7 @@ func limits(ctx context.Context, log *slog.Logger, c *config.Config) {
 		return
 	}
 	log.Info("limits", "memory", memory, "processors", runtime.GOMAXPROCS(0))
-	// While a bundle is replaced, the decisions of two are kept.
-	if caches := int64(c.Cache.Tokens) + 2*int64(c.Cache.Decisions); caches > memory/2 {
+	if caches := int64(c.Cache.Tokens) + int64(c.Cache.Decisions); caches > memory/2 {
 		log.Warn("limits", "warning", "cache.tokens and cache.decisions may take more than half of the memory", "caches", caches, "memory", memory)
 	}
 }
