@@ -34,14 +34,6 @@ func allowed(m *matrix.Matrix) map[matrix.Key]bool {
 	return all
 }
 
-func keys(changes []matrix.Change) []matrix.Key {
-	all := []matrix.Key{}
-	for _, c := range changes {
-		all = append(all, c.Key)
-	}
-	return all
-}
-
 // TestCompare_random: what a matrix allows, plus what is newly allowed, less what is newly
 // denied, is what the other allows; and the way back is the same, the other way round.
 func TestCompare_random(t *testing.T) {
