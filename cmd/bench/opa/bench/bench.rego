@@ -77,8 +77,13 @@ _holds("permission", asked) if {
 
 _holds("permission", asked) if {
 	_stands
-	asked in _permissions
-	_planned(split(asked, ":")[1])
+	[_, feature, action] := split(asked, ":")
+	_planned(feature)
+	some i, listed in _features
+	listed == feature
+	some k, named in _actions
+	named == action
+	bits.and(to_number(_masks[i]), bits.lsh(1, k)) != 0
 }
 
 _holds("feature", asked) if {
@@ -115,12 +120,9 @@ _features := [name |
 ]
 
 # The i-th mask of fpm belongs to the i-th feature, and its bit k to the k-th name of per.
-_permissions := {sprintf("org:%s:%s", [feature, action]) |
-	some i, feature in _features
-	mask := to_number(split(_claims.o.fpm, ",")[i])
-	some k, action in split(_claims.o.per, ",")
-	bits.and(mask, bits.lsh(1, k)) != 0
-}
+_masks := split(_claims.o.fpm, ",")
+
+_actions := split(_claims.o.per, ",")
 
 _scoped(asked, _) := asked if not contains(asked, ":")
 
