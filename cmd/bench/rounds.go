@@ -49,7 +49,12 @@ func (b *bench) compare(ctx context.Context, scenario string, targets ...target)
 		}
 	}
 	for n := range b.rounds {
-		for i, t := range targets {
+		for k := range targets {
+			i := k
+			if n%2 == 1 { // what comes after what is no advantage
+				i = len(targets) - 1 - k
+			}
+			t := targets[i]
 			round, err := b.round(ctx, t, running[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", scenario, t.name, err)
