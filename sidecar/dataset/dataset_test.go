@@ -313,3 +313,29 @@ func TestRead_together(t *testing.T) {
 		}
 	}
 }
+
+// TestRead_bounded: values that are read one after the other are not all kept.
+func TestRead_bounded(t *testing.T) {
+	members := map[string]any{}
+	for i := range 3 * maxMade {
+		members[fmt.Sprint("id_", i)] = []any{strings.Repeat("a", kept), fmt.Sprint(i)}
+	}
+	s := packed(t, map[string]any{"many": members})
+	table := s.root.(*fork).members["many"].(*table)
+	for range 2 {
+		for name := range members {
+			if _, ok := table.read([]string{name}); !ok {
+				t.Fatal(name)
+			}
+		}
+	}
+	n := 0
+	table.made.Range(func(any, any) bool { n++; return true })
+	if n > maxMade || n < maxMade/2 {
+		t.Errorf("%d values are kept, want at most %d", n, maxMade)
+	}
+	whole, _ := table.read(nil)
+	if again, _ := table.read(nil); whole.(ast.Object).Len() != len(members) || again != whole {
+		t.Error("the whole table is not kept")
+	}
+}

@@ -3,6 +3,7 @@ package dataset
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
@@ -25,7 +26,8 @@ type table struct {
 	shared []*ast.Term
 	// made are the larger arrays and objects that were read, by offset: a policy that goes
 	// through all organizations finds them made from the second time on.
-	made sync.Map // of int to func() ast.Value
+	made  sync.Map     // of int to func() ast.Value
+	count atomic.Int64 // of those that were made, besides the whole table
 
 	hashed sync.Once
 	sum    digest
@@ -47,6 +49,9 @@ const (
 	indexed = 16
 	// kept is the size, in packed bytes, from which a value that was made is kept.
 	kept = 256
+	// maxMade is how many values of a table are kept besides the whole: what sessions read of
+	// it, one after the other, could come to all of it, many times over.
+	maxMade = 1 << 10
 )
 
 func (t *table) read(path []string) (ast.Value, bool) {
@@ -169,6 +174,9 @@ func (t *table) value(at int) ast.Value {
 	}
 	if made, ok := t.made.Load(at); ok {
 		return made.(func() ast.Value)()
+	}
+	if at > 0 && t.count.Add(1) > maxMade {
+		return t.term(at).Value
 	}
 	made, _ := t.made.LoadOrStore(at, sync.OnceValue(func() ast.Value { return t.term(at).Value }))
 	return made.(func() ast.Value)()
