@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -52,16 +53,17 @@ type Fact struct {
 type digest [sha256.Size]byte
 
 // Bounds of the facts that a store keeps for the next evaluation that reads the same: how
-// many, and how long their paths are. Names in paths come from sessions and questions.
+// much memory they take, and how long their paths are, in bytes. Names in paths come from
+// sessions and questions.
 const (
-	maxFacts = 1 << 16
+	maxFacts = 16 << 20
 	maxPath  = 256
 )
 
 // A found is a store's facts by their paths.
 type found struct {
 	facts sync.Map // of string to *Fact
-	count atomic.Int64
+	size  atomic.Int64
 }
 
 // Facts are what was read. It is false where one cannot be said in a digest, and where too
@@ -71,12 +73,14 @@ func (r *Reading) Facts() ([]*Fact, bool) {
 		return nil, false
 	}
 	facts := make([]*Fact, 0, len(r.paths))
+	seen := make(map[*Fact]bool, len(r.paths))
 	for _, path := range r.paths {
 		f, ok := r.of.fact(nil, path)
 		if !ok {
 			return nil, false
 		}
-		if !slices.Contains(facts, f) {
+		if !seen[f] {
+			seen[f] = true
 			facts = append(facts, f)
 		}
 	}
@@ -113,11 +117,14 @@ func (s *Store) fact(other *Fact, names []string) (*Fact, bool) {
 		return known.(*Fact), true
 	}
 	f := &Fact{path: path, names: slices.Clone(names)}
+	for i, name := range names { // which may be a part of a whole request
+		f.names[i] = strings.Clone(name)
+	}
 	var ok bool
 	if f.digest, ok = s.root.digest(names); !ok {
 		return nil, false
 	}
-	if len(path) <= maxPath && s.found.count.Add(1) <= maxFacts {
+	if len(path) <= maxPath && s.found.size.Add(int64(f.Size())) <= maxFacts {
 		known, _ := s.found.facts.LoadOrStore(path, f)
 		return known.(*Fact), true
 	}

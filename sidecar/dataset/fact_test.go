@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -153,14 +154,14 @@ func TestFacts_several(t *testing.T) {
 // TestFacts_bounded: paths that nobody asks for again do not fill the memory.
 func TestFacts_bounded(t *testing.T) {
 	s := packed(t, map[string]any{"a": "1"})
-	for i := range maxFacts + 100 {
-		read(t, s, storage.Path{"a", fmt.Sprint(i)})
+	long := strings.Repeat("b", maxPath-16)
+	for i := range 30_000 {
+		read(t, s, storage.Path{"a", long + fmt.Sprint(i)})
 	}
-	if n := 0; true {
-		s.found.facts.Range(func(any, any) bool { n++; return true })
-		if n > maxFacts {
-			t.Errorf("%d facts are kept, want at most %d", n, maxFacts)
-		}
+	size := 0
+	s.found.facts.Range(func(_, f any) bool { size += f.(*Fact).Size(); return true })
+	if size > maxFacts || size < maxFacts/2 {
+		t.Errorf("%d bytes of facts are kept, want at most %d", size, maxFacts)
 	}
 	if !s.Holds(read(t, s, storage.Path{"a"}, storage.Path{"b", "c"})) {
 		t.Error("a fact beyond the bound does not hold")
