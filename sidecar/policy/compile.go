@@ -236,5 +236,25 @@ func plainJSON(term *ast.Term, _ *rego.EvalContext) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errShape, err)
 	}
-	return value, nil
+	return owned(value), nil
+}
+
+// owned is a value that owns its texts. Those of the input may be parts of a whole request,
+// which whoever remembers the value would hold on to.
+func owned(value any) any {
+	switch value := value.(type) {
+	case string:
+		return strings.Clone(value)
+	case []any:
+		for i, element := range value {
+			value[i] = owned(element)
+		}
+	case map[string]any:
+		made := make(map[string]any, len(value))
+		for name, member := range value {
+			made[strings.Clone(name)] = owned(member)
+		}
+		return made
+	}
+	return value
 }
