@@ -25,7 +25,7 @@ type Reading struct {
 
 // maxReads bounds the reads of one evaluation that are noted. What they found is digested
 // and compared behind the evaluation, and so behind its deadline.
-const maxReads = 1000
+const maxReads = 10_000
 
 // note notes a read.
 func (r *Reading) note(path storage.Path) {

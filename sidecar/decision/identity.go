@@ -17,14 +17,16 @@ type Known struct {
 	headers atomic.Pointer[any]
 }
 
-// Headers is what an upstream is told of the identity, made once. All callers must make
-// the same of it.
-func (k *Known) Headers(render func(Identity) any) any {
+// Headers is what an upstream is told of the identity, made once where it is to be kept. All
+// callers must make the same of it.
+func (k *Known) Headers(render func(Identity) (headers any, keep bool)) any {
 	if made := k.headers.Load(); made != nil {
 		return *made
 	}
-	made := render(k.Identity)
-	k.headers.Store(&made)
+	made, keep := render(k.Identity)
+	if keep {
+		k.headers.Store(&made)
+	}
 	return made
 }
 

@@ -47,6 +47,13 @@ type Upstream struct {
 // of it would be somebody else's.
 func (u *Upstream) Fits() error { return u.err }
 
+// shortIdentity is the most that is kept with a session, in bytes of the encoded answer. The
+// room for tokens reckons with no more.
+const shortIdentity = 2 << 10
+
+// Short reports whether the answer may be kept for the session's next request.
+func (u *Upstream) Short() bool { return u.err == nil && len(u.ok) <= shortIdentity }
+
 // Upstream prepares the headers for an identity.
 func (p Proxy) Upstream(i decision.Identity) *Upstream {
 	u := &Upstream{every: p.Identity.pairs(i)}

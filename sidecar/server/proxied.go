@@ -148,7 +148,10 @@ func (s *Server) identify(ctx context.Context, a *asking, answer *response.Proxy
 		answer.Decision, answer.Edits = d, decision.Edits{}
 		return err
 	}
-	answer.Upstream = identity.Headers(func(i decision.Identity) any { return s.answers.Upstream(i) }).(*response.Upstream)
+	answer.Upstream = identity.Headers(func(i decision.Identity) (any, bool) {
+		u := s.answers.Upstream(i)
+		return u, u.Short()
+	}).(*response.Upstream)
 	if err := answer.Upstream.Fits(); err != nil {
 		answer.Decision, answer.Edits = decision.Because(decision.PolicyError, err.Error()), decision.Edits{}
 		return err
