@@ -26,8 +26,8 @@ type payload struct {
 // parsePayload reads the strictly parsed claims set in data (RFC 7519 section 4).
 func parsePayload(data []byte) (payload, error) {
 	var p payload
-	err := eachMember(data, func(name string, value jsontext.Value) error {
-		switch name {
+	err := eachMember(data, func(name []byte, value jsontext.Value) error {
+		switch string(name) {
 		case "iss":
 			p.iss = textOf(value)
 		case "sub":

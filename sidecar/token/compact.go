@@ -35,32 +35,36 @@ func parseCompact(raw string, maxBytes int) (*compact, error) {
 	}
 	first, last := strings.IndexByte(raw, '.'), strings.LastIndexByte(raw, '.')
 	c := &compact{size: len(raw)}
+	// Only the payload is kept. The rest shares one piece of memory.
+	rest := make([]byte, 0, last+base64url.DecodedLen(first)+base64url.DecodedLen(len(raw)-last-1))
+	rest = append(rest, raw[:last]...)
 	var err error
-	if c.head, err = decodePart(raw[:first]); err != nil {
+	if rest, err = decodePart(rest, raw[:first]); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if c.payload, err = decodePart(raw[first+1 : last]); err != nil {
+	if c.payload, err = decodePart(nil, raw[first+1:last]); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
-	if c.signature, err = decodePart(raw[last+1:]); err != nil {
+	end := len(rest)
+	if rest, err = decodePart(rest, raw[last+1:]); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
+	c.signed, c.head, c.signature = rest[:last:last], rest[last:end:end], rest[end:]
 	if len(c.signature) == 0 {
 		return nil, errors.New("signature: empty")
 	}
 	if c.header, err = parseHeader(c.head); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	c.signed = []byte(raw[:last])
 	return c, nil
 }
 
-// decodePart decodes one part strictly.
-func decodePart(part string) ([]byte, error) {
-	if strings.ContainsAny(part, "\r\n") {
+// decodePart appends what one part encodes, strictly.
+func decodePart(dst []byte, part string) ([]byte, error) {
+	if strings.IndexByte(part, '\n') >= 0 || strings.IndexByte(part, '\r') >= 0 {
 		return nil, errors.New("a line break in base64url")
 	}
-	data, err := base64url.DecodeString(part)
+	data, err := base64url.AppendDecode(dst, []byte(part))
 	if err != nil {
 		return nil, errors.New("not unpadded base64url")
 	}

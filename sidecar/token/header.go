@@ -28,8 +28,8 @@ type header struct {
 // judged later, by [header.intact] and [header.accepted].
 func parseHeader(data []byte) (header, error) {
 	var h header
-	err := eachMember(data, func(name string, value jsontext.Value) error {
-		switch name {
+	err := eachMember(data, func(name []byte, value jsontext.Value) error {
+		switch string(name) {
 		case "alg":
 			h.alg = textOf(value)
 		case "typ":
@@ -39,7 +39,7 @@ func parseHeader(data []byte) (header, error) {
 		case "kid":
 			h.kid = textOf(value)
 		case "crit", "b64":
-			h.extension = name
+			h.extension = string(name)
 		}
 		return nil
 	})

@@ -131,7 +131,8 @@ type jwkMembers struct {
 // parseJWK reads the object in data.
 func parseJWK(data []byte) (jwkMembers, error) {
 	m := jwkMembers{text: map[string]text{}}
-	err := eachMember(data, func(name string, value jsontext.Value) error {
+	err := eachMember(data, func(member []byte, value jsontext.Value) error {
+		name := string(member)
 		m.text[name] = textOf(value)
 		if name == "key_ops" {
 			m.keyOps = value.Clone()
@@ -231,7 +232,7 @@ func (m jwkMembers) build(numbers ...number) (crypto.PublicKey, error) {
 		if !t.ok {
 			return nil, fmt.Errorf("%s is missing or not a string", want.name)
 		}
-		value, err := decodePart(t.value)
+		value, err := decodePart(nil, t.value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", want.name, err)
 		}

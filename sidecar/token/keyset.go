@@ -57,19 +57,20 @@ func (s *KeySet) verify(c *compact) error {
 		}
 		candidates = []*key{k}
 	}
-	err := refuse(decision.TokenAlgorithm, "no key for alg %s and kid %s", phrase.Quote(c.header.alg.value), phrase.Quote(c.header.kid.value))
+	var bad error
 	for _, k := range candidates {
 		check, ok := k.checks[c.header.alg.value]
 		if !ok {
 			continue
 		}
-		bad := check(c.signed, c.signature)
-		if bad == nil {
+		if bad = check(c.signed, c.signature); bad == nil {
 			return nil
 		}
-		err = refuse(decision.TokenSignature, "%w", bad)
 	}
-	return err
+	if bad != nil {
+		return refuse(decision.TokenSignature, "%w", bad)
+	}
+	return refuse(decision.TokenAlgorithm, "no key for alg %s and kid %s", phrase.Quote(c.header.alg.value), phrase.Quote(c.header.kid.value))
 }
 
 // A collector gathers the keys of one source into a set.

@@ -14,10 +14,25 @@ import (
 const maxDepth = 64
 
 // eachMember calls f for every member of the JSON object that is the whole of data, in
-// order. The value is only valid during the call. It is an error if data is anything but
+// order. Both parts are only valid during the call. It is an error if data is anything but
 // one object: names that repeat at any depth, bytes that are not UTF-8, lone surrogates,
 // white space or data around the object, deep nesting. An error of f ends the walk.
-func eachMember(data []byte, f func(name string, value jsontext.Value) error) error {
+func eachMember(data []byte, f func(name []byte, value jsontext.Value) error) error {
+	var m Members
+	if !m.Scan(data) {
+		return eachMemberRead(data, f)
+	}
+	for i := range m.Len() {
+		if err := f(m.At(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachMemberRead is [eachMember] by the library, which has the last word on what
+// [Members.Scan] does not take. It may call f before it finds an error.
+func eachMemberRead(data []byte, f func(name []byte, value jsontext.Value) error) error {
 	if len(data) < 2 || data[0] != '{' || data[len(data)-1] != '}' {
 		return errors.New("not one JSON object and nothing else")
 	}
@@ -33,7 +48,7 @@ func eachMember(data []byte, f func(name string, value jsontext.Value) error) er
 		if err != nil {
 			return syntax(err)
 		}
-		name := tok.String()
+		name := []byte(tok.String())
 		value, err := dec.ReadValue()
 		if err != nil {
 			return syntax(err)
