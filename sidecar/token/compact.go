@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // base64url is the encoding of RFC 7515 section 2: URL alphabet, no padding, and no bits
@@ -13,7 +15,7 @@ import (
 var base64url = base64.RawURLEncoding.Strict()
 
 // A compact is a JWS in compact serialization (RFC 7515 section 7.1), taken apart but not
-// verified.
+// verified. The payload has memory of its own, the other parts share one piece.
 type compact struct {
 	size      int
 	header    header
@@ -23,40 +25,64 @@ type compact struct {
 	signed    []byte // the JWS signing input: the first two parts with their dot
 }
 
-// parseCompact takes raw apart. The size is looked at before anything else, and the parts
-// are counted before any is decoded, so that a hostile token costs no memory. The payload
-// may be any bytes, also none: what it must be is for the caller to say.
+// compacts are for [Verifier.Verify], which keeps nothing of one but its payload.
+var compacts = sync.Pool{New: func() any { return new(compact) }}
+
+// maxSpare is the most memory that a compact in compacts holds.
+const maxSpare = 2 * DefaultMaxBytes
+
+// done gives c back to compacts.
+func (c *compact) done() {
+	spare := c.signed[:0]
+	if cap(spare) > maxSpare {
+		spare = nil
+	}
+	*c = compact{signed: spare}
+	compacts.Put(c)
+}
+
+// parseCompact is [compact.parse] of a new one.
 func parseCompact(raw string, maxBytes int) (*compact, error) {
+	c := new(compact)
+	if err := c.parse(raw, maxBytes); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// parse takes raw apart. The size is looked at before anything else, and the parts are
+// counted before any is decoded, so that a hostile token costs no memory. The payload may be
+// any bytes, also none: what it must be is for the caller to say. After an error c holds
+// nothing of use.
+func (c *compact) parse(raw string, maxBytes int) (err error) {
 	if len(raw) > maxBytes {
-		return nil, fmt.Errorf("%d bytes are more than the limit of %d", len(raw), maxBytes)
+		return fmt.Errorf("%d bytes are more than the limit of %d", len(raw), maxBytes)
 	}
 	if n := strings.Count(raw, "."); n != 2 {
-		return nil, fmt.Errorf("%d parts, want 3", n+1)
+		return fmt.Errorf("%d parts, want 3", n+1)
 	}
 	first, last := strings.IndexByte(raw, '.'), strings.LastIndexByte(raw, '.')
-	c := &compact{size: len(raw)}
-	// Only the payload is kept. The rest shares one piece of memory.
-	rest := make([]byte, 0, last+base64url.DecodedLen(first)+base64url.DecodedLen(len(raw)-last-1))
-	rest = append(rest, raw[:last]...)
-	var err error
+	c.size = len(raw)
+	size := last + base64url.DecodedLen(first) + base64url.DecodedLen(len(raw)-last-1)
+	rest := append(slices.Grow(c.signed[:0], size), raw[:last]...)
 	if rest, err = decodePart(rest, raw[:first]); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+		return fmt.Errorf("header: %w", err)
 	}
 	if c.payload, err = decodePart(nil, raw[first+1:last]); err != nil {
-		return nil, fmt.Errorf("payload: %w", err)
+		return fmt.Errorf("payload: %w", err)
 	}
 	end := len(rest)
 	if rest, err = decodePart(rest, raw[last+1:]); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+		return fmt.Errorf("signature: %w", err)
 	}
-	c.signed, c.head, c.signature = rest[:last:last], rest[last:end:end], rest[end:]
+	c.signed, c.head, c.signature = rest[:last], rest[last:end:end], rest[end:]
 	if len(c.signature) == 0 {
-		return nil, errors.New("signature: empty")
+		return errors.New("signature: empty")
 	}
 	if c.header, err = parseHeader(c.head); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+		return fmt.Errorf("header: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 // decodePart appends what one part encodes, strictly.

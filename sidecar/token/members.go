@@ -57,11 +57,12 @@ func (m *Members) At(i int) (name []byte, value jsontext.Value) {
 // object scans an object. The members of the outermost stay open.
 func (m *Members) object(at, depth int) int {
 	first := m.count
+	var seen uint64
 	if at = m.space(at + 1); m.peek(at) == '}' {
 		return at + 1
 	}
 	for {
-		if at = m.member(first, at, depth); at == 0 {
+		if at = m.member(first, &seen, at, depth); at == 0 {
 			return 0
 		}
 		switch m.peek(at) {
@@ -78,24 +79,22 @@ func (m *Members) object(at, depth int) int {
 	}
 }
 
-// member scans a member and the space behind it. The names of its object begin at first.
-func (m *Members) member(first, at, depth int) int {
+// member scans a member and the space behind it. The names of its object begin at first,
+// and seen has the marks of them all.
+func (m *Members) member(first int, seen *uint64, at, depth int) int {
 	if m.count == scanNames || m.peek(at) != '"' {
 		return 0
 	}
-	end := at + 1
-	for plain[m.peek(end)] {
-		end++
-	}
+	end := m.plain(at + 1)
 	if m.peek(end) != '"' {
 		return 0
 	}
 	name := m.data[at+1 : end]
-	for i := range m.open[first:m.count] {
-		if other := &m.open[first+i]; string(m.data[other.name:other.nameEnd]) == string(name) {
-			return 0
-		}
+	mark := markOf(name)
+	if *seen&mark != 0 && m.repeats(first, name) {
+		return 0
 	}
+	*seen |= mark
 	own := m.count
 	m.count++
 	colon := m.space(end + 1)
@@ -109,6 +108,24 @@ func (m *Members) member(first, at, depth int) int {
 	}
 	m.open[own] = member{int32(at + 1), int32(end), int32(value), int32(valueEnd)}
 	return m.space(valueEnd)
+}
+
+// markOf is one bit, the same for equal names, so that most others need not be compared.
+func markOf(name []byte) uint64 {
+	if len(name) == 0 {
+		return 1
+	}
+	return 1 << ((7*len(name) + 3*int(name[0]) + int(name[len(name)-1])) & 63)
+}
+
+// repeats reports whether the object whose names begin at first has this one.
+func (m *Members) repeats(first int, name []byte) bool {
+	for _, other := range m.open[first:m.count] {
+		if string(m.data[other.name:other.nameEnd]) == string(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // value scans any value.
@@ -159,9 +176,7 @@ func (m *Members) array(at, depth int) int {
 // text scans a string. Escapes by number are not taken: they may be half of a character.
 func (m *Members) text(at int) int {
 	for at++; ; at++ {
-		for plain[m.peek(at)] {
-			at++
-		}
+		at = m.plain(at)
 		switch m.peek(at) {
 		case '"':
 			return at + 1
@@ -173,6 +188,16 @@ func (m *Members) text(at int) int {
 			return 0
 		}
 	}
+}
+
+// plain passes over what stands for itself in a string.
+func (m *Members) plain(at int) int {
+	for i, c := range m.data[at:] {
+		if !plain[c] {
+			return at + i
+		}
+	}
+	return len(m.data)
 }
 
 // plain are the octets that stand for themselves in a string (RFC 8259 section 7), where

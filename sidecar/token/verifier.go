@@ -132,8 +132,9 @@ func (is Issuer) own() *issuer {
 // is the exception, since it decides which keys may vouch. Verify never waits for the
 // network; a key it does not know makes [Keys.Run] look for it.
 func (v *Verifier) Verify(raw string, now time.Time) (*Claims, error) {
-	c, err := parseCompact(raw, v.maxBytes)
-	if err != nil {
+	c := compacts.Get().(*compact)
+	defer c.done()
+	if err := c.parse(raw, v.maxBytes); err != nil {
 		return nil, refuse(decision.TokenMalformed, "%w", err)
 	}
 	p, err := parsePayload(c.payload)
