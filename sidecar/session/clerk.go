@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -20,50 +19,88 @@ func Clerk() Decoder {
 
 // clerkClaims are the claims that matter, raw: nil where absent.
 type clerkClaims struct {
-	V              jsontext.Value `json:"v"`
-	SID            jsontext.Value `json:"sid"`
-	Status         jsontext.Value `json:"sts"`
-	FactorAge      jsontext.Value `json:"fva"`
-	Features       jsontext.Value `json:"fea"`
-	Plans          jsontext.Value `json:"pla"`
-	Org            jsontext.Value `json:"o"`
-	OrgID          jsontext.Value `json:"org_id"`
-	OrgSlug        jsontext.Value `json:"org_slug"`
-	OrgRole        jsontext.Value `json:"org_role"`
-	OrgPermissions jsontext.Value `json:"org_permissions"`
-	Metadata       jsontext.Value `json:"metadata"`
-	PublicMetadata jsontext.Value `json:"public_metadata"`
-	Actor          jsontext.Value `json:"act"`
+	version, session, status, factorAge     jsontext.Value
+	features, plans                         jsontext.Value
+	org                                     jsontext.Value
+	orgID, orgSlug, orgRole, orgPermissions jsontext.Value
+	metadata, publicMetadata                jsontext.Value
+	actor                                   jsontext.Value
+}
+
+// set takes a claim if it is one that matters.
+func (c *clerkClaims) set(name []byte, value jsontext.Value) {
+	switch string(name) {
+	case "v":
+		c.version = value
+	case "sid":
+		c.session = value
+	case "sts":
+		c.status = value
+	case "fva":
+		c.factorAge = value
+	case "fea":
+		c.features = value
+	case "pla":
+		c.plans = value
+	case "o":
+		c.org = value
+	case "org_id":
+		c.orgID = value
+	case "org_slug":
+		c.orgSlug = value
+	case "org_role":
+		c.orgRole = value
+	case "org_permissions":
+		c.orgPermissions = value
+	case "metadata":
+		c.metadata = value
+	case "public_metadata":
+		c.publicMetadata = value
+	case "act":
+		c.actor = value
+	}
 }
 
 // clerkOrg is the claim o of version 2, raw.
 type clerkOrg struct {
-	ID          jsontext.Value `json:"id"`
-	Slug        jsontext.Value `json:"slg"`
-	Role        jsontext.Value `json:"rol"`
-	Permissions jsontext.Value `json:"per"`
-	Masks       jsontext.Value `json:"fpm"`
+	id, slug, role, permissions, masks jsontext.Value
+}
+
+// set takes a member if it is one that matters.
+func (o *clerkOrg) set(name []byte, value jsontext.Value) {
+	switch string(name) {
+	case "id":
+		o.id = value
+	case "slg":
+		o.slug = value
+	case "rol":
+		o.role = value
+	case "per":
+		o.permissions = value
+	case "fpm":
+		o.masks = value
+	}
 }
 
 func decodeClerk(payload jsontext.Value, s *Session) (err error) {
 	var c clerkClaims
-	if err := json.Unmarshal(payload, &c); err != nil {
+	if !eachMember(payload, c.set) {
 		return errNoObject
 	}
-	if s.SessionID, err = optionalText("sid", c.SID); err != nil {
+	if s.SessionID, err = optionalText("sid", c.session); err != nil {
 		return err
 	}
-	s.Status, _ = text(c.Status)
-	s.FactorAge = factorAge(c.FactorAge)
-	s.Features = scopedClaim(c.Features)
-	s.Plans = scopedClaim(c.Plans)
-	s.Actor = notNull(c.Actor)
-	s.Metadata = notNull(c.Metadata)
-	if c.Metadata == nil {
-		s.Metadata = notNull(c.PublicMetadata)
+	s.Status, _ = text(c.status)
+	s.FactorAge = factorAge(c.factorAge)
+	s.Features = scopedClaim(c.features)
+	s.Plans = scopedClaim(c.plans)
+	s.Actor = notNull(c.actor)
+	s.Metadata = notNull(c.metadata)
+	if c.metadata == nil {
+		s.Metadata = notNull(c.publicMetadata)
 	}
-	if numberIs(c.V, 2) {
-		s.Org, err = orgV2(&c)
+	if numberIs(c.version, 2) {
+		s.Org, err = orgV2(&c, s.Features)
 	} else {
 		s.Org, err = orgV1(&c)
 	}
@@ -73,46 +110,47 @@ func decodeClerk(payload jsontext.Value, s *Session) (err error) {
 // orgV1 reads the flat org_ claims. Permissions are taken as they are; an entry that
 // is not text could never match, and a list that is none grants nothing.
 func orgV1(c *clerkClaims) (*Org, error) {
-	id, err := orgID("org_id", c.OrgID)
+	id, err := orgID("org_id", c.orgID)
 	if err != nil || id == "" {
 		return nil, err
 	}
 	org := &Org{ID: id}
-	org.Slug, _ = text(c.OrgSlug)
-	org.Role, _ = text(c.OrgRole)
-	org.Permissions = texts(c.OrgPermissions)
+	org.Slug, _ = text(c.orgSlug)
+	org.Role, _ = text(c.orgRole)
+	org.Permissions = texts(c.orgPermissions)
 	return org, nil
 }
 
 // orgV2 reads the claim o, and the permissions that it and fea spell together. A fea
-// that cannot be read is an error as soon as there is an o, even one without an id.
-func orgV2(c *clerkClaims) (*Org, error) {
-	if !truthy(c.Org) {
+// that cannot be read is an error as soon as there is an o, even one without an id. Where
+// it can, scoped is what it says.
+func orgV2(c *clerkClaims, scoped *Scoped) (*Org, error) {
+	if !truthy(c.org) {
 		return nil, nil
 	}
 	var o clerkOrg
-	if c.Org.Kind() == '{' {
-		if err := json.Unmarshal(c.Org, &o); err != nil {
+	if c.org.Kind() == '{' {
+		if !eachMember(c.org, o.set) {
 			return nil, errors.New("claim o is not an object")
 		}
 	}
 	org := &Org{}
-	org.Slug, _ = text(o.Slug)
-	if truthy(o.Role) {
-		role, err := jsString(o.Role)
+	org.Slug, _ = text(o.slug)
+	if truthy(o.role) {
+		role, err := jsString(o.role)
 		if err != nil {
 			return nil, fmt.Errorf("claim o.rol: %w", err)
 		}
 		org.Role = "org:" + role
 	}
-	features, err := orgFeatures(c.Features)
+	features, err := orgFeatures(c.features, scoped)
 	if err != nil {
 		return nil, err
 	}
-	if org.Permissions, err = maskedPermissions(features, o.Permissions, o.Masks); err != nil {
+	if org.Permissions, err = maskedPermissions(features, o.permissions, o.masks); err != nil {
 		return nil, err
 	}
-	if org.ID, err = orgID("o.id", o.ID); err != nil || org.ID == "" {
+	if org.ID, err = orgID("o.id", o.id); err != nil || org.ID == "" {
 		return nil, err
 	}
 	return org, nil
@@ -130,8 +168,12 @@ func orgID(claim string, raw jsontext.Value) (string, error) {
 	return jsString(raw)
 }
 
-// orgFeatures are the features of the organization that fea lists, in order.
-func orgFeatures(fea jsontext.Value) ([]string, error) {
+// orgFeatures are the features of the organization that fea lists, in order: those of
+// scoped, where fea could be read.
+func orgFeatures(fea jsontext.Value, scoped *Scoped) ([]string, error) {
+	if scoped != nil {
+		return scoped.Org, nil
+	}
 	if !truthy(fea) {
 		return nil, nil
 	}
@@ -165,6 +207,7 @@ func scopedClaim(raw jsontext.Value) *Scoped {
 // error.
 func splitByScope(list string) (*Scoped, error) {
 	scoped := &Scoped{}
+	left := 1 + strings.Count(list, ",")
 	i := 0
 	for element := range strings.SplitSeq(list, ",") {
 		i++
@@ -174,13 +217,22 @@ func splitByScope(list string) (*Scoped, error) {
 		}
 		switch scope {
 		case "o":
-			scoped.Org = append(scoped.Org, name)
+			scoped.Org = grown(scoped.Org, left, name)
 		case "u":
-			scoped.User = append(scoped.User, name)
+			scoped.User = grown(scoped.User, left, name)
 		case "ou", "uo":
-			scoped.Org = append(scoped.Org, name)
-			scoped.User = append(scoped.User, name)
+			scoped.Org = grown(scoped.Org, left, name)
+			scoped.User = grown(scoped.User, left, name)
 		}
+		left--
 	}
 	return scoped, nil
+}
+
+// grown is list with one more name. A list that has none gets room for as many as may come.
+func grown(list []string, most int, name string) []string {
+	if list == nil {
+		list = make([]string, 0, most)
+	}
+	return append(list, name)
 }

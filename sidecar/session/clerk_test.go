@@ -436,7 +436,7 @@ func spelled(permission, fea, per string) bool {
 			continue
 		}
 		name, ok := strings.CutPrefix(permission, "org:"+slug+":")
-		if ok && slices.Contains(splitTrimmed(per), name) {
+		if ok && slices.Contains(appendTrimmed(nil, per), name) {
 			return true
 		}
 	}

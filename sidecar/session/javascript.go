@@ -16,8 +16,7 @@ import (
 func truthy(raw jsontext.Value) bool {
 	switch raw.Kind() {
 	case '"':
-		s, _ := text(raw)
-		return s != ""
+		return len(raw) > len(`""`)
 	case '0':
 		return !numberIs(raw, 0)
 	case 't', '{', '[':
@@ -41,6 +40,9 @@ func number(raw jsontext.Value) float64 {
 // trimJS is String.prototype.trim: white space and line terminators of ECMA-262,
 // sections 12.2 and 12.3, which are neither Unicode's nor Go's.
 func trimJS(s string) string {
+	if s == "" || visible(s[0]) && visible(s[len(s)-1]) {
+		return s
+	}
 	return strings.TrimFunc(s, func(r rune) bool {
 		switch r {
 		case '\t', '\n', '\v', '\f', '\r', ' ', '\u00a0', '\u1680',
@@ -51,9 +53,15 @@ func trimJS(s string) string {
 	})
 }
 
+// visible reports whether c is an ASCII character that is no white space.
+func visible(c byte) bool { return ' ' < c && c < 0x7f }
+
 // jsString is ToString: 5 is "5", true is "true", ["a",null,["b"]] is "a,,b". It is an
 // error where that throws, for an object that hides its toString.
 func jsString(raw jsontext.Value) (string, error) {
+	if s, ok := text(raw); ok {
+		return s, nil
+	}
 	s, err := appendString(nil, jsontext.NewDecoder(bytes.NewReader(raw)))
 	return string(s), err
 }

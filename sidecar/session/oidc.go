@@ -1,9 +1,6 @@
 package session
 
-import (
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "github.com/go-json-experiment/json/jsontext"
 
 // OIDC reads the tokens of an OpenID provider that knows organizations: sid, sts,
 // organization_id, org_role, org_permissions, act; licenses are the organization's
@@ -16,37 +13,55 @@ func OIDC() Decoder {
 
 // oidcClaims are the claims that matter, raw: nil where absent.
 type oidcClaims struct {
-	SID            jsontext.Value `json:"sid"`
-	Status         jsontext.Value `json:"sts"`
-	OrganizationID jsontext.Value `json:"organization_id"`
-	OrgRole        jsontext.Value `json:"org_role"`
-	OrgPermissions jsontext.Value `json:"org_permissions"`
-	Licenses       jsontext.Value `json:"licenses"`
-	Entitlements   jsontext.Value `json:"entitlements"`
-	Actor          jsontext.Value `json:"act"`
+	session, status                jsontext.Value
+	orgID, orgRole, orgPermissions jsontext.Value
+	licenses, entitlements         jsontext.Value
+	actor                          jsontext.Value
+}
+
+// set takes a claim if it is one that matters.
+func (c *oidcClaims) set(name []byte, value jsontext.Value) {
+	switch string(name) {
+	case "sid":
+		c.session = value
+	case "sts":
+		c.status = value
+	case "organization_id":
+		c.orgID = value
+	case "org_role":
+		c.orgRole = value
+	case "org_permissions":
+		c.orgPermissions = value
+	case "licenses":
+		c.licenses = value
+	case "entitlements":
+		c.entitlements = value
+	case "act":
+		c.actor = value
+	}
 }
 
 func decodeOIDC(payload jsontext.Value, s *Session) error {
 	var c oidcClaims
-	if err := json.Unmarshal(payload, &c); err != nil {
+	if !eachMember(payload, c.set) {
 		return errNoObject
 	}
 	var org Org
 	var r strictReader
-	r.text("sid", c.SID, &s.SessionID)
-	r.text("sts", c.Status, &s.Status)
-	r.text("organization_id", c.OrganizationID, &org.ID)
-	r.text("org_role", c.OrgRole, &org.Role)
-	r.texts("org_permissions", c.OrgPermissions, &org.Permissions)
+	r.text("sid", c.session, &s.SessionID)
+	r.text("sts", c.status, &s.Status)
+	r.text("organization_id", c.orgID, &org.ID)
+	r.text("org_role", c.orgRole, &org.Role)
+	r.texts("org_permissions", c.orgPermissions, &org.Permissions)
 	var licenses, entitlements []string
-	r.texts("licenses", c.Licenses, &licenses)
-	r.texts("entitlements", c.Entitlements, &entitlements)
+	r.texts("licenses", c.licenses, &licenses)
+	r.texts("entitlements", c.entitlements, &entitlements)
 	if r.err != nil {
 		return r.err
 	}
 	s.Plans = scoped(licenses, nil)
 	s.Features = scoped(entitlements, nil)
-	s.Actor = notNull(c.Actor)
+	s.Actor = notNull(c.actor)
 	if org.ID != "" {
 		s.Org = &org
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,43 +31,122 @@ func maskedPermissions(features []string, per, fpm jsontext.Value) ([]string, er
 	if !ok {
 		return nil, errors.New("claim o.fpm is not text")
 	}
-	names := splitTrimmed(perText)
-	masks := splitTrimmed(fpmText)
+	var fewNames [maxFew]string
+	var fewMasks [maxFew]mask
+	g := grants{features, appendTrimmed(fewNames[:0], perText), appendMasks(fewMasks[:0], fpmText, len(features))}
+	count, size := g.measure()
+	if size > maxPermissionBytes {
+		return nil, fmt.Errorf("claims fea and o spell more than %d bytes of permissions", maxPermissionBytes)
+	}
+	if count == 0 {
+		return nil, nil
+	}
+	return g.spell(count, size), nil
+}
 
-	var permissions []string
-	size := 0
-	for i, feature := range features[:min(len(features), len(masks))] {
-		mask, ok := parseMask(masks[i])
-		if !ok {
-			continue
-		}
-		for k := range min(mask.BitLen(), len(names)) {
-			if mask.Bit(k) == 0 {
+// maxFew is how many names, and masks, are split without memory from the heap.
+const maxFew = 64
+
+// grants is what version 2's permissions are spelled from. There are no more masks than
+// features.
+type grants struct {
+	features, names []string
+	masks           []mask
+}
+
+// measure counts the permissions and their octets. It stops where those are too many.
+func (g grants) measure() (count, size int) {
+	for i, m := range g.masks {
+		for k := range min(m.width(), len(g.names)) {
+			if !m.has(k) {
 				continue
 			}
-			permission := "org:" + feature + ":" + names[k]
-			if size += len(permission); size > maxPermissionBytes {
-				return nil, fmt.Errorf("claims fea and o spell more than %d bytes of permissions", maxPermissionBytes)
+			count++
+			size += len("org:") + len(g.features[i]) + len(":") + len(g.names[k])
+			if size > maxPermissionBytes {
+				return count, size
 			}
-			permissions = append(permissions, permission)
 		}
 	}
-	return permissions, nil
+	return count, size
 }
+
+// spell writes out the permissions as they were measured, in one piece of memory.
+func (g grants) spell(count, size int) []string {
+	permissions := make([]string, 0, count)
+	var b strings.Builder
+	b.Grow(size)
+	for i, m := range g.masks {
+		for k := range min(m.width(), len(g.names)) {
+			if !m.has(k) {
+				continue
+			}
+			begin := b.Len()
+			b.WriteString("org:")
+			b.WriteString(g.features[i])
+			b.WriteByte(':')
+			b.WriteString(g.names[k])
+			permissions = append(permissions, b.String()[begin:])
+		}
+	}
+	return permissions
+}
+
+// A mask is a set of bits, in low where they fit. The zero value has none.
+type mask struct {
+	low  uint64
+	wide *big.Int
+}
+
+// appendMasks reads at most so many masks of a comma list. One that is no mask has no bits.
+func appendMasks(dst []mask, list string, most int) []mask {
+	for element := range strings.SplitSeq(list, ",") {
+		if len(dst) == most {
+			break
+		}
+		dst = append(dst, parseMask(trimJS(element)))
+	}
+	return dst
+}
+
+// maxLowDigits is how many decimal digits always fit in a mask's low.
+const maxLowDigits = 19
 
 // parseMask reads a mask of any length: ASCII digits and nothing else.
-func parseMask(s string) (*big.Int, bool) {
-	if s == "" || strings.Trim(s, "0123456789") != "" {
-		return nil, false
+func parseMask(s string) mask {
+	var low uint64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return mask{}
+		}
+		low = 10*low + uint64(s[i]-'0')
 	}
-	return new(big.Int).SetString(s, 10)
+	if len(s) <= maxLowDigits {
+		return mask{low: low}
+	}
+	wide, _ := new(big.Int).SetString(s, 10)
+	return mask{wide: wide}
 }
 
-// splitTrimmed splits a comma list and trims its elements; empty ones keep their place.
-func splitTrimmed(list string) []string {
-	elements := strings.Split(list, ",")
-	for i, e := range elements {
-		elements[i] = trimJS(e)
+// width is one more than the place of the highest bit.
+func (m mask) width() int {
+	if m.wide != nil {
+		return m.wide.BitLen()
 	}
-	return elements
+	return bits.Len64(m.low)
+}
+
+func (m mask) has(k int) bool {
+	if m.wide != nil {
+		return m.wide.Bit(k) == 1
+	}
+	return m.low>>k&1 == 1
+}
+
+// appendTrimmed splits a comma list and trims its elements; empty ones keep their place.
+func appendTrimmed(dst []string, list string) []string {
+	for element := range strings.SplitSeq(list, ",") {
+		dst = append(dst, trimJS(element))
+	}
+	return dst
 }

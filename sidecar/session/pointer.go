@@ -56,12 +56,13 @@ func (p pointer) find(raw jsontext.Value) jsontext.Value {
 }
 
 // member is the value of one name in an object, nil without it.
-func member(raw jsontext.Value, name string) jsontext.Value {
-	var object map[string]jsontext.Value
-	if json.Unmarshal(raw, &object) != nil {
-		return nil
-	}
-	return object[name]
+func member(raw jsontext.Value, name string) (found jsontext.Value) {
+	eachMember(raw, func(n []byte, value jsontext.Value) {
+		if string(n) == name {
+			found = value
+		}
+	})
+	return found
 }
 
 // element is one element of an array, nil beyond its end. An index has no sign and no

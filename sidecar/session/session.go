@@ -109,11 +109,14 @@ func refuse(err error) error {
 // actorOf reads who acts, as far as the actor is an object that says so in text: nothing
 // else could be revoked.
 func actorOf(raw jsontext.Value) (user, session string) {
+	if len(raw) == 0 {
+		return "", ""
+	}
 	var actor struct {
 		User    any `json:"sub"`
 		Session any `json:"sid"`
 	}
-	if len(raw) == 0 || json.Unmarshal(raw, &actor) != nil {
+	if json.Unmarshal(raw, &actor) != nil {
 		return "", ""
 	}
 	user, _ = actor.User.(string)

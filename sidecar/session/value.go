@@ -1,12 +1,15 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/token"
 )
 
 // maxNumber is the largest finite number.
@@ -17,8 +20,31 @@ func text(raw jsontext.Value) (string, bool) {
 	if raw.Kind() != '"' {
 		return "", false
 	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
 	s, err := jsontext.AppendUnquote(nil, raw)
 	return string(s), err == nil
+}
+
+// eachMember calls f with every member of an object, in no order that is known, and
+// reports whether raw is one, or null. Both parts alias raw, or nothing else.
+func eachMember(raw jsontext.Value, f func(name []byte, value jsontext.Value)) bool {
+	var m token.Members
+	if m.Scan(raw) {
+		for i := range m.Len() {
+			f(m.At(i))
+		}
+		return true
+	}
+	var members map[string]jsontext.Value
+	if json.Unmarshal(raw, &members) != nil {
+		return false
+	}
+	for name, value := range members {
+		f([]byte(name), value)
+	}
+	return true
 }
 
 // texts are the strings of a JSON array, its other elements left out; nil for all
@@ -84,12 +110,16 @@ func optionalTexts(claim string, raw jsontext.Value) ([]string, error) {
 // factorAge reads the minutes since two factors were verified, nil for anything but
 // two finite numbers that are each -1 or not negative.
 func factorAge(raw jsontext.Value) *[2]float64 {
-	var ages []jsontext.Value
-	if raw.Kind() != '[' || json.Unmarshal(raw, &ages) != nil || len(ages) != 2 {
+	if raw.Kind() != '[' {
+		return nil
+	}
+	// A list of numbers has no commas but those between them.
+	first, second, two := bytes.Cut(raw[1:len(raw)-1], []byte{','})
+	if !two || bytes.IndexByte(second, ',') >= 0 {
 		return nil
 	}
 	var minutes [2]float64
-	for i, age := range ages {
+	for i, age := range []jsontext.Value{bytes.TrimSpace(first), bytes.TrimSpace(second)} {
 		if age.Kind() != '0' {
 			return nil
 		}
