@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,26 +37,33 @@ type remembered struct {
 }
 
 // A projection is the session's part of the keys of one entrypoint, with the rules that it
-// is of, by number. It has no bytes where it would be too long.
+// is of, by number. It has no bytes where they are not to be remembered.
 type projection struct {
 	scope uint64
 	bytes []byte
 	ok    bool
 }
 
-// project is what an entrypoint reads of the session; ok is false where that is not to
-// be remembered. Nobody may change it.
+// rooms are where projections are made, before their size is known.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// project is what an entrypoint reads of the session; ok is false, and there are no bytes,
+// where that is not to be remembered. Nobody may change it.
 func (s *Subject) project(e *entrypoint, p *part, scope uint64) (bytes []byte, ok bool) {
 	at := &s.projected[e.number]
 	if known := at.Load(); known != nil && known.scope == scope {
 		return known.bytes, known.ok
 	}
 	made := &projection{scope: scope}
-	made.bytes, made.ok = s.append(nil, p)
-	if len(made.bytes) > maxKey {
-		made.bytes, made.ok = nil, false
+	room := rooms.Get().(*[]byte)
+	read, ok := s.append((*room)[:0], p)
+	if made.ok = ok && len(read) <= maxKey; made.ok {
+		made.bytes = slices.Clone(read)
 	}
-	made.bytes = slices.Clip(made.bytes)
+	if cap(read) <= maxKey {
+		*room = read
+	}
+	rooms.Put(room)
 	at.Store(made)
 	return made.bytes, made.ok
 }
