@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -147,7 +148,7 @@ func orgV2(c *clerkClaims, scoped *Scoped) (*Org, error) {
 	if err != nil {
 		return nil, err
 	}
-	if org.Permissions, err = maskedPermissions(features, o.permissions, o.masks); err != nil {
+	if org.Permissions, err = orgPermissions(features, c.features, o.permissions, o.masks); err != nil {
 		return nil, err
 	}
 	if org.ID, err = orgID("o.id", o.id); err != nil || org.ID == "" {
@@ -188,9 +189,15 @@ func orgFeatures(fea jsontext.Value, scoped *Scoped) ([]string, error) {
 	return scoped.Org, nil
 }
 
+// scopedLists has what was read from fea and pla before.
+var scopedLists table[*Scoped]
+
 // scopedClaim reads fea or pla for checks on features and plans, nil where it is
 // anything but a list of scoped names that has() can read.
 func scopedClaim(raw jsontext.Value) *Scoped {
+	if known, ok := scopedLists.get(raw); ok {
+		return known
+	}
 	list, ok := text(raw)
 	if !ok || list == "" {
 		return nil
@@ -199,8 +206,12 @@ func scopedClaim(raw jsontext.Value) *Scoped {
 	if err != nil {
 		return nil
 	}
+	scopedLists.put(raw, scoped, len(list)+nameBytes*2*(1+strings.Count(list, ",")))
 	return scoped
 }
+
+// nameBytes is what a name takes in a list, besides its text.
+const nameBytes = 16
 
 // splitByScope reads a comma list of scope:name. The first colon separates, the name
 // is kept as it is, an unknown scope is passed over, an element without a colon is an
@@ -226,6 +237,7 @@ func splitByScope(list string) (*Scoped, error) {
 		}
 		left--
 	}
+	scoped.Org, scoped.User = slices.Clip(scoped.Org), slices.Clip(scoped.User)
 	return scoped, nil
 }
 

@@ -15,6 +15,31 @@ import (
 // thousand times its own length.
 const maxPermissionBytes = 1 << 20
 
+// permissionLists has what was spelled from fea, per and fpm before.
+var permissionLists table[[]string]
+
+// orgPermissions is [maskedPermissions] of the features that fea lists.
+func orgPermissions(features []string, fea, per, fpm jsontext.Value) ([]string, error) {
+	// No two triples of JSON values, or of nothing, are equal with commas between them.
+	var room [512]byte
+	key := append(append(room[:0], fea...), ',')
+	key = append(append(key, per...), ',')
+	key = append(key, fpm...)
+	if known, ok := permissionLists.get(key); ok {
+		return known, nil
+	}
+	permissions, err := maskedPermissions(features, per, fpm)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, p := range permissions {
+		size += nameBytes + len(p)
+	}
+	permissionLists.put(key, permissions, size)
+	return permissions, nil
+}
+
 // maskedPermissions spells out version 2's permissions, org:<feature>:<name>. The
 // i-th decimal mask of fpm belongs to the i-th feature of the organization, and its
 // bit k, the least significant first, to the k-th name of per. A mask that is not a
