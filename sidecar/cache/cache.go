@@ -61,6 +61,9 @@ func New[V any](maxBytes int, counts *Counts) (*Cache[V], error) {
 		MaximumWeight: uint64(maxBytes),
 		Weigher:       func(_ string, e entry[V]) uint32 { return e.cost },
 		StatsRecorder: counts.recorder,
+		// Upkeep is short, and by default begun in a goroutine by almost every Put: to start
+		// one, and to wake a thread for it, costs more than what it does.
+		Executor: func(upkeep func()) { upkeep() },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a cache: %w", err)
