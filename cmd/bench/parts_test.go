@@ -128,3 +128,19 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestRatio: a machine that is slower in some rounds is slower for both.
+func TestRatio(t *testing.T) {
+	row := func(times ...float64) (r report.Row) {
+		for _, ns := range times {
+			r.Rounds = append(r.Rounds, report.Round{Processor: ns})
+		}
+		return r
+	}
+	if got := ratio(row(12, 24, 12), row(10, 20, 10)); got != 1.2 {
+		t.Errorf("ratio = %v, want 1.2", got)
+	}
+	if got := ratio(row(11, 30, 13), row(10, 10, 10)); got != 1.3 {
+		t.Errorf("ratio = %v, want 1.3", got)
+	}
+}

@@ -90,5 +90,14 @@ func (b *bench) warmBundle() (dir, token string, err error) {
 	return dir, token, err
 }
 
-// ratio is what a row's processor time is beside another's.
-func ratio(row, to report.Row) float64 { return row.Processor() / to.Processor() }
+// ratio is how much more processor time a row takes than another: the median of the ratios of
+// their rounds, which ran side by side. The machine's own speed may be another from one
+// round to the next.
+func ratio(row, to report.Row) float64 {
+	beside := min(len(row.Rounds), len(to.Rounds))
+	pairs := make([]int, beside)
+	for i := range pairs {
+		pairs[i] = i
+	}
+	return report.Median(pairs, func(i int) float64 { return row.Rounds[i].Processor / to.Rounds[i].Processor })
+}

@@ -10,7 +10,7 @@ import (
 func (r Report) Full() string {
 	var b strings.Builder
 	b.WriteString(r.Machine.line())
-	b.WriteString("\nEvery value is the median of the rounds. Processor time is that of the server's process,\nuser and system, as the scheduler counts it.\n\n")
+	b.WriteString("\nEvery value is the median of the rounds, and every ratio that of the rounds' own. Processor time\nis that of the server's process, user and system, as the scheduler counts it.\n\n")
 	b.WriteString(r.figures())
 	b.WriteString("\n| Scenario | Server | µs/request | requests/s | p50 µs | p99 µs | p99.9 µs | errors | MiB | |\n")
 	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n")
