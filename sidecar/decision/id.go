@@ -44,3 +44,6 @@ func (id ID) String() string {
 	}
 	return string(id[:])
 }
+
+// MarshalText is [ID.String], for logs and JSON, which would list the octets.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }

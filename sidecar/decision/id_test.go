@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"encoding/json"
 	"regexp"
 	"testing"
 )
@@ -19,6 +20,10 @@ func TestNewID(t *testing.T) {
 	var none ID
 	if !none.None() || none.String() != "" {
 		t.Errorf("the zero ID is %q", none)
+	}
+	id := NewID()
+	if text, err := json.Marshal(map[string]any{"id": id, "none": none}); err != nil || string(text) != `{"id":"`+id.String()+`","none":""}` {
+		t.Errorf("as JSON: %s, %v", text, err)
 	}
 	if n := testing.AllocsPerRun(100, func() { _ = NewID() }); n != 0 {
 		t.Errorf("NewID allocates %v times, want 0", n)
