@@ -85,12 +85,12 @@ func checkDocument(e *entrypoint, in Input, q *request.Question) (ast.Value, err
 
 // require adds what is asked for, and what only some of it needs.
 func (in Input) require(object ast.Object, r requirement.Requirement) error {
-	check, reverifies, err := requirementTerm(r)
+	list, err := termList(r.Any)
 	if err != nil {
 		return fmt.Errorf("requirement: %w", err)
 	}
-	object.Insert(ast.InternedTerm("check"), check)
-	if !reverifies || in.Subject == nil {
+	object.Insert(ast.InternedTerm("check"), ast.ObjectTerm(member("any", list)))
+	if !r.Asks().Reverifies || in.Subject == nil {
 		return nil
 	}
 	if age := in.Subject.factorAge(); age != nil {
@@ -99,38 +99,27 @@ func (in Input) require(object ast.Object, r requirement.Requirement) error {
 	return nil
 }
 
-// requirementTerm is {any: [...]}, and whether any term asks for reverification.
-func requirementTerm(r requirement.Requirement) (*ast.Term, bool, error) {
-	list, reverifies, err := termList(r.Any)
-	if err != nil {
-		return nil, false, err
-	}
-	return ast.ObjectTerm(member("any", list)), reverifies, nil
-}
-
-func termList(terms []requirement.Term) (list *ast.Term, reverifies bool, err error) {
+func termList(terms []requirement.Term) (*ast.Term, error) {
 	values := make([]*ast.Term, len(terms))
 	for i := range terms {
-		value, asks, err := plainTerm(&terms[i])
-		if err != nil {
-			return nil, false, err
+		var err error
+		if values[i], err = plainTerm(&terms[i]); err != nil {
+			return nil, err
 		}
-		values[i] = value
-		reverifies = reverifies || asks
 	}
-	return ast.ArrayTerm(values...), reverifies, nil
+	return ast.ArrayTerm(values...), nil
 }
 
 // plainTerm is one term with the members that it asks for.
-func plainTerm(t *requirement.Term) (term *ast.Term, reverifies bool, err error) {
+func plainTerm(t *requirement.Term) (*ast.Term, error) {
 	object := ast.NewObject()
 	if t.All != nil {
-		all, asks, err := termList(t.All)
+		all, err := termList(t.All)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		object.Insert(ast.InternedTerm("all"), all)
-		return ast.NewTerm(object), asks, nil
+		return ast.NewTerm(object), nil
 	}
 	for _, part := range []struct {
 		name string
@@ -147,14 +136,14 @@ func plainTerm(t *requirement.Term) (term *ast.Term, reverifies bool, err error)
 		}
 		v, err := valueOf(part.raw)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s: %w", part.name, err)
+			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
 		if part.name == "reverification" {
 			v = doubled(v)
 		}
 		object.Insert(ast.InternedTerm(part.name), ast.NewTerm(v))
 	}
-	return ast.NewTerm(object), t.Reverification != nil, nil
+	return ast.NewTerm(object), nil
 }
 
 // doubled reads the minutes of a reverification as JavaScript would, to a double: policies
