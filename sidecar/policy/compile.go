@@ -153,8 +153,9 @@ func (c *compiled) prepared(ctx context.Context, number byte, path, own string, 
 	if err != nil {
 		return decider{}, err
 	}
-	by := decider{entrypoint: c.entrypoint(number, path), decision: asked, read: read}
+	by := decider{decision: asked, read: read}
 	if path == own || !c.extended() {
+		by.entrypoint = c.entrypoint(number, path)
 		return by, nil
 	}
 	by.entrypoint = c.entrypoint(number, path, denialsPath)
