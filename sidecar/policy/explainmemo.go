@@ -105,7 +105,7 @@ var remarks = []remark{
 func remarkOn(part string, names []*ast.Term) string {
 	path := part
 	for _, name := range names {
-		path += "." + string(name.Value.(ast.String))
+		path += "." + nameOf(name)
 	}
 	for _, r := range remarks {
 		if path == r.path || r.below && strings.HasPrefix(path, r.path+".") {

@@ -141,7 +141,7 @@ func (p *Policy) Paths(route bool) (paths []ReadPath, shared bool) {
 		for _, path := range part.paths {
 			names := []string{part.name}
 			for _, name := range path.names {
-				names = append(names, string(name.Value.(ast.String)))
+				names = append(names, nameOf(name))
 			}
 			paths = append(paths, ReadPath{names, path.replaced})
 		}

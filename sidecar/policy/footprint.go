@@ -57,7 +57,7 @@ func (f *footprint) reads(names ...string) bool {
 // leads reports whether one of two paths is the beginning of the other.
 func leads(path []*ast.Term, names []string) bool {
 	for i := range min(len(path), len(names)) {
-		if string(path[i].Value.(ast.String)) != names[i] {
+		if nameOf(path[i]) != names[i] {
 			return false
 		}
 	}

@@ -23,24 +23,24 @@ var null = ast.NullTerm()
 var credentials = func() map[decision.Code]*ast.Term {
 	all := map[decision.Code]*ast.Term{}
 	for _, code := range decision.Codes() {
-		all[code] = ast.ObjectTerm(member("code", ast.StringTerm(string(code))))
+		all[code] = credentialTerm(code)
 	}
 	return all
 }()
+
+func credentialTerm(code decision.Code) *ast.Term {
+	return ast.ObjectTerm(member("code", ast.StringTerm(string(code))))
+}
 
 // credential is input.credential.
 func (in Input) credential() *ast.Term {
 	if in.Subject != nil {
 		return null
 	}
-	code := in.Credential
-	if code == "" {
-		code = decision.TokenMissing
-	}
-	if known := credentials[code]; known != nil {
+	if known := credentials[in.Credential]; known != nil {
 		return known
 	}
-	return ast.ObjectTerm(member("code", ast.StringTerm(string(code))))
+	return credentialTerm(in.Credential)
 }
 
 // part appends a part by its value.
@@ -91,8 +91,7 @@ func (k *key) who(e *entrypoint, p *part, in Input, scope uint64, asks requireme
 			k.part(p, ast.NullValue)
 			return true
 		}
-		projected, ok := in.Subject.project(e, p, scope)
-		k.bytes, k.none = append(k.bytes, projected...), k.none || !ok
+		k.session(e, p, in.Subject, scope)
 	case "credential":
 		k.part(p, in.credential().Value)
 	case "factor_age":
@@ -213,7 +212,7 @@ func governs(e *entrypoint, r *model.Route) *governed {
 }
 
 func (g *governed) add(r *model.Route, term *ast.Term, names []*ast.Term) {
-	text := func(i int) string { return string(names[i].Value.(ast.String)) }
+	text := func(i int) string { return nameOf(names[i]) }
 	switch {
 	case len(names) == 0 || text(0) == "params" && len(names) == 1:
 		g.document = true

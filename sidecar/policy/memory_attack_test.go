@@ -11,15 +11,6 @@ import (
 	"postern/sidecar/request"
 )
 
-// heapOf is what is in use when nothing that can be collected is.
-func heapOf() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
 // TestMemory_factNames: what is noted of a read holds on to the name that was looked up, and
 // not to the request that the name stood in.
 func TestMemory_factNames(t *testing.T) {
@@ -38,12 +29,12 @@ deny contains "listed" if data.acl[input.request.headers["x-key"]].on
 		}
 	}
 	ask(-1)
-	before := heapOf()
+	before := live()
 	const n = 3000
 	for i := range n {
 		ask(i)
 	}
-	grown := heapOf() - before
+	grown := live() - before
 	t.Logf("%d bytes for each of %d names, %d bytes in the memo", grown/n, n, r.counts.Stats().Bytes)
 	if grown > 4<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
@@ -64,12 +55,12 @@ func TestMemory_answers(t *testing.T) {
 		}
 	}
 	ask(-1)
-	before := heapOf()
+	before := live()
 	const n = 3000
 	for i := range n {
 		ask(i)
 	}
-	grown := heapOf() - before
+	grown := live() - before
 	t.Logf("%d bytes for each of %d answers, %d bytes in the memo", grown/n, n, r.counts.Stats().Bytes)
 	if grown > 3*room {
 		t.Errorf("the heap grew by %d bytes, and the memo says %d", grown, r.counts.Stats().Bytes)

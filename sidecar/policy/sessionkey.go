@@ -1,11 +1,31 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"postern/sidecar/canonical"
 	"postern/sidecar/session"
 )
+
+// session appends what an entrypoint reads of a session, and has the session remember it for
+// its next key.
+func (k *key) session(e *entrypoint, p *part, s *Subject, scope uint64) {
+	at := &s.projected[e.number]
+	if known := at.Load(); known != nil && known.scope == scope {
+		k.bytes, k.none = append(k.bytes, known.bytes...), known.bytes == nil
+		return
+	}
+	made := &projection{scope: scope}
+	begin := len(k.bytes)
+	var ok bool
+	if k.bytes, ok = s.append(k.bytes, p); ok && len(k.bytes)-begin <= maxKey {
+		made.bytes = slices.Clone(k.bytes[begin:])
+	}
+	k.none = made.bytes == nil
+	at.Store(made)
+}
 
 // append appends to a key what an entrypoint reads of the session: what [part.append] would
 // of its document, which is not made for it.

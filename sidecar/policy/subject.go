@@ -2,9 +2,7 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -41,31 +39,6 @@ type remembered struct {
 type projection struct {
 	scope uint64
 	bytes []byte
-	ok    bool
-}
-
-// rooms are where projections are made, before their size is known.
-var rooms = sync.Pool{New: func() any { return new([]byte) }}
-
-// project is what an entrypoint reads of the session; ok is false, and there are no bytes,
-// where that is not to be remembered. Nobody may change it.
-func (s *Subject) project(e *entrypoint, p *part, scope uint64) (bytes []byte, ok bool) {
-	at := &s.projected[e.number]
-	if known := at.Load(); known != nil && known.scope == scope {
-		return known.bytes, known.ok
-	}
-	made := &projection{scope: scope}
-	room := rooms.Get().(*[]byte)
-	read, ok := s.append((*room)[:0], p)
-	if made.ok = ok && len(read) <= maxKey; made.ok {
-		made.bytes = slices.Clone(read)
-	}
-	if cap(read) <= maxKey {
-		*room = read
-	}
-	rooms.Put(room)
-	at.Store(made)
-	return made.bytes, made.ok
 }
 
 // Size is the memory that the subject takes, in bytes, roughly and rather too much.

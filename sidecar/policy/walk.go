@@ -147,7 +147,7 @@ func (w *walk) read(ref ast.Ref, at *ast.Location, replaced bool) {
 		w.whole(at)
 		return
 	}
-	w.f.ages = w.f.ages && (w.library || ref[0].Value.(ast.String) != "factor_age")
+	w.f.ages = w.f.ages && (w.library || nameOf(ref[0]) != "factor_age")
 	p := inputPath{names: slices.Clone(ref[:fixed]), at: w.place(at), replaced: replaced && fixed == len(ref)}
 	p.text = (append(ast.Ref{ast.InputRootDocument}, ref[:fixed]...)).String()
 	known, twice := w.paths[p.text]
@@ -198,7 +198,7 @@ func (w *walk) gather() {
 	byPart := map[string]*part{}
 	for _, text := range sortedNames(w.paths) {
 		p := w.paths[text]
-		name := string(p.names[0].Value.(ast.String))
+		name := nameOf(p.names[0])
 		if byPart[name] == nil {
 			byPart[name] = &part{name: name}
 		}
