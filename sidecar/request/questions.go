@@ -2,7 +2,6 @@ package request
 
 import (
 	"fmt"
-	"unsafe"
 
 	"postern/sidecar/cache"
 )
@@ -40,7 +39,7 @@ func NewQuestions(limit int) (*Questions, error) {
 // Check reads the body of POST /v1/check.
 func (q *Questions) Check(body []byte) (*Question, error) {
 	// The cache copies what it keeps.
-	text := unsafe.String(unsafe.SliceData(body), len(body))
+	text := view(body)
 	if known, ok := q.single.Get(text); ok {
 		return known, nil
 	}
@@ -56,7 +55,7 @@ func (q *Questions) Check(body []byte) (*Question, error) {
 
 // Checks reads the body of POST /v1/checks.
 func (q *Questions) Checks(body []byte) ([]Question, error) {
-	text := unsafe.String(unsafe.SliceData(body), len(body))
+	text := view(body)
 	if known, ok := q.batches.Get(text); ok {
 		return known, nil
 	}
