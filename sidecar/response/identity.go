@@ -33,11 +33,10 @@ const longestIdentity = 16 << 10
 // nobody may change it. It is made by [Proxy.Upstream].
 type Upstream struct {
 	// every are all the headers, empty where the session has none; set are those that have a
-	// value, and missing the names of those that have none.
+	// value.
 	every, set []decision.Pair
-	missing    []string
-	// removals are the missing as Envoy's HTTP service is told, and ok is Envoy's allow but
-	// for its metadata, encoded.
+	// removals names those that have none, as Envoy's HTTP service is told, and ok is Envoy's
+	// allow but for its metadata, encoded.
 	removals string
 	ok       []byte
 	err      error
@@ -58,10 +57,11 @@ func (u *Upstream) Short() bool { return u.err == nil && len(u.ok) <= shortIdent
 func (p Proxy) Upstream(i decision.Identity) *Upstream {
 	u := &Upstream{every: p.Identity.pairs(i)}
 	n := 0
+	var missing []string
 	for _, pair := range u.every {
 		n += len(pair.Name) + len(pair.Value)
 		if pair.Value == "" {
-			u.missing = append(u.missing, pair.Name)
+			missing = append(missing, pair.Name)
 		} else {
 			u.set = append(u.set, pair)
 		}
@@ -70,7 +70,7 @@ func (p Proxy) Upstream(i decision.Identity) *Upstream {
 		u.err = fmt.Errorf("the identity headers have %d bytes, and at most %d are sent", n, longestIdentity)
 		return u
 	}
-	u.removals = strings.Join(u.missing, ",")
+	u.removals = strings.Join(missing, ",")
 	ok := p.ok(ProxyAnswer{Decision: decision.Allowed(), Upstream: u})
 	ok.DynamicMetadata = nil
 	u.ok, u.err = proto.Marshal(ok)
