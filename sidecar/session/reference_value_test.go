@@ -168,48 +168,8 @@ func refTrimJS(s string) string {
 	})
 }
 
+// refJsString is without the short way for what is text; the rest was not changed.
 func refJsString(raw jsontext.Value) (string, error) {
-	s, err := refAppendString(nil, jsontext.NewDecoder(bytes.NewReader(raw)))
+	s, err := appendString(nil, jsontext.NewDecoder(bytes.NewReader(raw)))
 	return string(s), err
-}
-
-func refAppendString(s []byte, dec *jsontext.Decoder) ([]byte, error) {
-	if dec.PeekKind() == '[' {
-		return refAppendJoined(s, dec)
-	}
-	raw, err := dec.ReadValue()
-	if err != nil {
-		return s, err
-	}
-	switch raw.Kind() {
-	case 'n':
-		return s, nil
-	case '"':
-		return jsontext.AppendUnquote(s, raw)
-	case '0':
-		return append(s, numberString(number(raw))...), nil
-	case '{':
-		if member(raw, "toString") != nil {
-			return s, errors.New("an object cannot be read as text")
-		}
-		return append(s, "[object Object]"...), nil
-	}
-	return append(s, raw...), nil
-}
-
-func refAppendJoined(s []byte, dec *jsontext.Decoder) ([]byte, error) {
-	if _, err := dec.ReadToken(); err != nil {
-		return s, err
-	}
-	for first := true; dec.PeekKind() != ']'; first = false {
-		if !first {
-			s = append(s, ',')
-		}
-		var err error
-		if s, err = refAppendString(s, dec); err != nil {
-			return s, err
-		}
-	}
-	_, err := dec.ReadToken()
-	return s, err
 }
