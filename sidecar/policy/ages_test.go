@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,8 +46,15 @@ func TestAges_presets(t *testing.T) {
 func TestAges_footprint(t *testing.T) {
 	f := func(rego string, want bool) {
 		t.Helper()
-		if got := policyOf(t, "p.rego", rego).check.footprint.ages; got != want {
+		p := policyOf(t, "p.rego", rego)
+		if got := p.check.footprint.ages; got != want {
 			t.Errorf("%s\nages are %v, want %v", rego, got, want)
+		}
+		// Who asks what decisions are shared by is told which of the two it is.
+		for _, r := range p.Footprints()[0].Reads {
+			if r.Path == "input.factor_age" && strings.Contains(r.Remark, "presets") != want {
+				t.Errorf("%s\n%s: %s", rego, r.Path, r.Remark)
+			}
 		}
 	}
 	const extend = "package postern.extend\n"

@@ -46,7 +46,11 @@ func (e *entrypoint) explained(name string) Footprint {
 	for i := range e.footprint.parts {
 		part := &e.footprint.parts[i]
 		for _, path := range part.paths {
-			f.Reads = append(f.Reads, Read{Path: path.text, At: placeOf(path.at), Remark: remarkOn(part.name, path.names)})
+			r := Read{Path: path.text, At: placeOf(path.at), Remark: remarkOn(part.name, path.names)}
+			if part.name == "factor_age" && e.footprint.ages {
+				r.Remark = comparedAges
+			}
+			f.Reads = append(f.Reads, r)
 		}
 	}
 	return f
@@ -66,6 +70,8 @@ const (
 	byRequest = "one entry for each request"
 	byCaller  = "one entry for each value that callers send"
 	byPath    = "one entry for each path of a request"
+	// comparedAges is for factor ages that only the library reads; see [key.factorAge].
+	comparedAges = "one entry for each set of presets that the ages meet, or for each age where minutes are asked for"
 )
 
 var remarks = []remark{
