@@ -138,11 +138,7 @@ func (b *bench) batch(ctx context.Context, name string) (report.Section, error) 
 	if err != nil {
 		return report.Section{}, err
 	}
-	times := ratio(rows[1], rows[0])
-	rows[1].Ratio = fmt.Sprintf("%.2f × one question", times)
-	return report.Section{Rows: rows, Figures: []report.Figure{
-		report.AtMost("batch of 20, beside one question", times, 3, "%.2f ×"),
-	}}, nil
+	return besideFirst(rows, "one question", "batch of 20, beside one question", 3), nil
 }
 
 // decided takes the answer to a batch apart, and holds each decision to the oracle.
@@ -198,9 +194,5 @@ func (b *bench) decisionLog(ctx context.Context, name string) (report.Section, e
 	if err != nil {
 		return report.Section{}, err
 	}
-	times := ratio(rows[1], rows[0])
-	rows[1].Ratio = fmt.Sprintf("%.2f × off; %.0f records lost", times, lost)
-	return report.Section{Rows: rows, Figures: []report.Figure{
-		report.AtMost("decision log on, beside off", times, 1.3, "%.2f ×"),
-	}}, nil
+	return besideFirst(rows, fmt.Sprintf("off; %.0f records lost", lost), "decision log on, beside off", 1.3), nil
 }

@@ -83,11 +83,7 @@ func (b *bench) extAuthzGRPC(ctx context.Context, name string) (report.Section, 
 	if err != nil {
 		return report.Section{}, err
 	}
-	times := ratio(rows[1], rows[0])
-	rows[1].Ratio = fmt.Sprintf("%.2f × bare", times)
-	return report.Section{Rows: rows, Figures: []report.Figure{
-		report.AtMost("ext_authz gRPC, beside bare grpc-go", times, 1.25, "%.2f ×"),
-	}}, nil
+	return besideFirst(rows, "bare", "ext_authz gRPC, beside bare grpc-go", 1.25), nil
 }
 
 // learnGRPC is [learn] for Envoy's call: an allow that tells the upstream who it is.
@@ -133,9 +129,5 @@ func (b *bench) extAuthzHTTP(ctx context.Context, name string) (report.Section, 
 	if err != nil {
 		return report.Section{}, err
 	}
-	times := ratio(rows[1], rows[0])
-	rows[1].Ratio = fmt.Sprintf("%.2f × bare", times)
-	return report.Section{Rows: rows, Figures: []report.Figure{
-		report.AtMost("ext_authz HTTP, beside bare fasthttp", times, 1.3, "%.2f ×"),
-	}}, nil
+	return besideFirst(rows, "bare", "ext_authz HTTP, beside bare fasthttp", 1.3), nil
 }

@@ -90,6 +90,14 @@ func (b *bench) warmBundle() (dir, token string, err error) {
 	return dir, token, err
 }
 
+// besideFirst is the section of a scenario whose second row is measured by its first: its
+// words have the ratio and what follows it, and the figure holds it to most.
+func besideFirst(rows []report.Row, words string, figure string, most float64) report.Section {
+	times := ratio(rows[1], rows[0])
+	rows[1].Ratio = fmt.Sprintf("%.2f × %s", times, words)
+	return report.Section{Rows: rows, Figures: []report.Figure{report.AtMost(figure, times, most, "%.2f ×")}}
+}
+
 // ratio is how much more processor time a row takes than another: the median of the ratios of
 // their rounds, which ran side by side. The machine's own speed may be another from one
 // round to the next.
