@@ -75,7 +75,7 @@ func (r *Reading) Facts() ([]*Fact, bool) {
 	facts := make([]*Fact, 0, len(r.paths))
 	seen := make(map[*Fact]bool, len(r.paths))
 	for _, path := range r.paths {
-		f, ok := r.of.fact(nil, path)
+		f, ok := r.of.fact(written(path), path)
 		if !ok {
 			return nil, false
 		}
@@ -90,7 +90,7 @@ func (r *Reading) Facts() ([]*Fact, bool) {
 // Holds reports whether facts, perhaps of another store, hold in this one.
 func (s *Store) Holds(facts []*Fact) bool {
 	for _, f := range facts {
-		own, ok := s.fact(f, f.names)
+		own, ok := s.fact(f.path, f.names)
 		if !ok || own != f && own.digest != f.digest {
 			return false
 		}
@@ -101,18 +101,17 @@ func (s *Store) Holds(facts []*Fact) bool {
 // Size is the memory of a fact in bytes, roughly.
 func (f *Fact) Size() int { return 100 + 3*len(f.path) + 16*len(f.names) }
 
-// fact is what is at a path. It may be known by another store's fact about the same path.
-func (s *Store) fact(other *Fact, names []string) (*Fact, bool) {
-	var path string
-	if other != nil {
-		path = other.path
-	} else {
-		var key []byte
-		for _, name := range names {
-			key = canonical.AppendText(key, name)
-		}
-		path = string(key)
+// written is a path as one text, which no other has.
+func written(names []string) string {
+	var text []byte
+	for _, name := range names {
+		text = canonical.AppendText(text, name)
 	}
+	return string(text)
+}
+
+// fact is what is at a path, which is given as it is [written] too.
+func (s *Store) fact(path string, names []string) (*Fact, bool) {
 	if known, ok := s.found.facts.Load(path); ok {
 		return known.(*Fact), true
 	}
