@@ -95,7 +95,7 @@ func (a Address) Loopback() bool {
 		return true
 	}
 	host, _, _ := net.SplitHostPort(a.Address)
-	return loopbackHost(host)
+	return LoopbackHost(host)
 }
 
 // collides reports whether a and b cannot both be listened to.
@@ -115,7 +115,7 @@ func (a Address) collides(b Address) bool {
 		return true
 	}
 	if strings.EqualFold(hostA, "localhost") || strings.EqualFold(hostB, "localhost") {
-		return loopbackHost(hostA) && loopbackHost(hostB)
+		return LoopbackHost(hostA) && LoopbackHost(hostB)
 	}
 	return strings.EqualFold(hostA, hostB)
 }
@@ -125,7 +125,9 @@ func wildcard(host string) bool {
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
-func loopbackHost(host string) bool {
+// LoopbackHost reports whether a host without its port is this machine's own: a loopback
+// address, or localhost.
+func LoopbackHost(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
 	}

@@ -195,7 +195,7 @@ func (k checker) clients() {
 		k.wrong("clients", "needs exactly one of tokens_file, mtls and anonymous")
 	}
 	k.optional("clients.tokens_file", c.TokensFile, checkPath)
-	if c.Anonymous != "" && c.Anonymous != "loopback" {
+	if c.Anonymous != "" && c.Anonymous != AnonymousLoopback {
 		k.wrong("clients.anonymous", "%s is not supported: only loopback is", show(c.Anonymous))
 	}
 	if c.MTLS && k.HTTP.TLS.ClientCA == "" {

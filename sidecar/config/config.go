@@ -132,6 +132,9 @@ type Clients struct {
 	Anonymous string `key:"anonymous"`
 }
 
+// AnonymousLoopback is what clients.anonymous can say: whoever asks from this machine.
+const AnonymousLoopback = "loopback"
+
 // IdentityHeaders are the headers that tell an upstream who the session is. Each member
 // but Prefix is what follows the prefix in a header's name; one that is empty is not sent.
 type IdentityHeaders struct {

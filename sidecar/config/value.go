@@ -88,7 +88,7 @@ func checkPublicURL(text string) error {
 // checkSecureURL wants https, or http to this machine.
 func checkSecureURL(text string) error {
 	u, err := checkURL(text, "https", "http")
-	if err == nil && u.Scheme == "http" && !loopbackHost(u.Hostname()) {
+	if err == nil && u.Scheme == "http" && !LoopbackHost(u.Hostname()) {
 		return fmt.Errorf("%s must be https: http is for loopback only", show(text))
 	}
 	return err

@@ -16,9 +16,25 @@ const (
 	// DoorExtAuthzHTTP and DoorExtAuthzGRPC are for Envoy.
 	DoorExtAuthzHTTP Door = "ext_authz_http"
 	DoorExtAuthzGRPC Door = "ext_authz_grpc"
+
+	// The endpoints of AuthZEN, by what they are asked.
+	DoorEvaluation     Door = "evaluation"
+	DoorEvaluations    Door = "evaluations"
+	DoorSearchSubject  Door = "search_subject"
+	DoorSearchResource Door = "search_resource"
+	DoorSearchAction   Door = "search_action"
+
+	// DoorData and DoorBatchData are OPA's.
+	DoorData      Door = "data"
+	DoorBatchData Door = "batch_data"
 )
 
 // Doors are all of them.
 func Doors() []Door {
-	return []Door{DoorCheck, DoorChecks, DoorSession, DoorForwardAuth, DoorAuthRequest, DoorExtAuthzHTTP, DoorExtAuthzGRPC}
+	return []Door{
+		DoorCheck, DoorChecks, DoorSession,
+		DoorForwardAuth, DoorAuthRequest, DoorExtAuthzHTTP, DoorExtAuthzGRPC,
+		DoorEvaluation, DoorEvaluations, DoorSearchSubject, DoorSearchResource, DoorSearchAction,
+		DoorData, DoorBatchData,
+	}
 }

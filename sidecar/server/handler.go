@@ -49,13 +49,17 @@ func (s *Server) doors() map[string]door {
 	return open
 }
 
-// doorOf is the key of the door that a request's target leads to: its path, or the prefix
-// of Envoy's door, below which every path is. It is a part of target.
+// subtrees are the doors below whose path every other is theirs too: Envoy's, and OPA's.
+var subtrees = [...]string{request.ExtAuthzPrefix, "/v1/data", "/v1/batch/data", "/v0/data", "/v1/policies"}
+
+// doorOf is the key of the door that a request's target leads to: its path, or the one of
+// the subtrees that it is in. It is a part of target.
 func doorOf(target []byte) []byte {
-	const prefix = len(request.ExtAuthzPrefix)
-	if len(target) >= prefix && string(target[:prefix]) == request.ExtAuthzPrefix &&
-		(len(target) == prefix || target[prefix] == '/' || target[prefix] == '?') {
-		return target[:prefix]
+	for _, prefix := range subtrees {
+		n := len(prefix)
+		if len(target) >= n && string(target[:n]) == prefix && (len(target) == n || target[n] == '/' || target[n] == '?') {
+			return target[:n]
+		}
 	}
 	path, _, _ := bytes.Cut(target, []byte{'?'})
 	return path
