@@ -14,9 +14,9 @@ const (
 	maxNumber = 64
 )
 
-// checkBounds looks through a body for nesting and numbers that cost more than they
+// CheckBounds looks through a body for nesting and numbers that cost more than they
 // say, before anything is made of it. It does not judge the syntax otherwise.
-func checkBounds(body []byte) error {
+func CheckBounds(body []byte) error {
 	depth := 0
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {

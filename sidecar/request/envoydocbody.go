@@ -122,13 +122,13 @@ func isUTF8(mediaType string) bool {
 
 // readJSON checks one JSON value and nothing else.
 func readJSON(raw []byte) (any, error) {
-	if err := checkBounds(raw); err != nil {
+	if err := CheckBounds(raw); err != nil {
 		return nil, err
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
 	value, err := dec.ReadValue()
 	if err != nil {
-		return nil, malformed(err)
+		return nil, Malformed(err)
 	}
 	value = value.Clone()
 	if err := atEnd(dec); err != nil {

@@ -48,7 +48,7 @@ const maxAction = 256
 // requirement, or an action, besides resource and context. Unknown and repeated keys,
 // bad UTF-8 and whatever follows the object are errors; their texts are for the caller.
 func ParseCheck(body []byte) (Question, error) {
-	if err := checkBounds(body); err != nil {
+	if err := CheckBounds(body); err != nil {
 		return Question{}, err
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
@@ -62,7 +62,7 @@ func ParseCheck(body []byte) (Question, error) {
 // ParseChecks reads the body of POST /v1/checks, {"checks": [...]}, with at most limit
 // questions. One that is none spoils the whole: a batch is read, or not.
 func ParseChecks(body []byte, limit int) ([]Question, error) {
-	if err := checkBounds(body); err != nil {
+	if err := CheckBounds(body); err != nil {
 		return nil, err
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
@@ -74,7 +74,7 @@ func ParseChecks(body []byte, limit int) ([]Question, error) {
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, malformed(err)
+			return nil, Malformed(err)
 		}
 		if name.String() != "checks" {
 			return nil, requirement.UnknownKey(name.String(), "checks")
@@ -85,7 +85,7 @@ func ParseChecks(body []byte, limit int) ([]Question, error) {
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, malformed(err)
+		return nil, Malformed(err)
 	}
 	if !asked {
 		return nil, errors.New(`"checks" is missing`)
@@ -109,7 +109,7 @@ func readQuestions(dec *jsontext.Decoder, limit int) ([]Question, error) {
 		questions = append(questions, q)
 	}
 	_, err := dec.ReadToken()
-	return questions, malformed(err)
+	return questions, Malformed(err)
 }
 
 // readQuestion reads one object.
@@ -132,7 +132,7 @@ func readQuestion(dec *jsontext.Decoder) (Question, error) {
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return Question{}, malformed(err)
+		return Question{}, Malformed(err)
 	}
 	if q.Action != "" && require.Asked() {
 		return Question{}, errors.New(`"action" stands beside a requirement; ask them one by one`)
@@ -163,7 +163,7 @@ func (q *Question) member(dec *jsontext.Decoder, name string) (err error) {
 func readAction(dec *jsontext.Decoder) (string, error) {
 	token, err := dec.ReadToken()
 	if err != nil {
-		return "", malformed(err)
+		return "", Malformed(err)
 	}
 	if token.Kind() != '"' || token.String() == "" || len(token.String()) > maxAction {
 		return "", fmt.Errorf(`"action" is no name of 1 to %d bytes`, maxAction)
@@ -178,7 +178,7 @@ func readDocument(dec *jsontext.Decoder, name string) (jsontext.Value, error) {
 	}
 	value, err := dec.ReadValue()
 	if err != nil {
-		return nil, malformed(err)
+		return nil, Malformed(err)
 	}
 	return value.Clone(), nil
 }
@@ -189,7 +189,7 @@ func expect(dec *jsontext.Decoder, kind jsontext.Kind, otherwise string) error {
 		return errors.New(otherwise)
 	}
 	_, err := dec.ReadToken()
-	return malformed(err)
+	return Malformed(err)
 }
 
 // atEnd checks that nothing but white space is left.
@@ -201,11 +201,11 @@ func atEnd(dec *jsontext.Decoder) error {
 	if err == nil {
 		return errors.New("something follows the object")
 	}
-	return malformed(err)
+	return Malformed(err)
 }
 
-// malformed words a decoder's error for the caller, with the place and without the body.
-func malformed(err error) error {
+// Malformed words a decoder's error for the caller, with the place and without the body.
+func Malformed(err error) error {
 	if err == nil {
 		return nil
 	}
