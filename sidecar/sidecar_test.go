@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"phrase":       {},
 	"requirement":  {},
 	"request":      {"cache", "requirement"},
+	"authzen":      {"request"},
 	"token":        {},
 	"token/mint":   {},
 	"session":      {"token"},
@@ -32,7 +33,7 @@ var arrows = map[string][]string{
 	"dataset":      {"canonical"},
 	"route":        {"request", "model"},
 	"routematcher": {"request"},
-	"policy":       {"cache", "canonical", "request", "requirement", "session", "bundle", "dataset", "model", "route"},
+	"policy":       {"authzen", "cache", "canonical", "request", "requirement", "session", "bundle", "dataset", "model", "route"},
 	"matrix":       {"request", "session", "bundle", "model", "policy"},
 	"doctor":       {"requirement", "token", "session"},
 	"typegen":      {"model"},
@@ -42,7 +43,7 @@ var arrows = map[string][]string{
 	"config":       {},
 	"failmode":     {},
 	"server": {
-		"cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
+		"authzen", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "config",
 	},
 }
