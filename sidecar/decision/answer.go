@@ -8,6 +8,9 @@ type Answer struct {
 	Decision
 	// Edits are what the policy asks of a proxy besides.
 	Edits Edits
+	// Context is what the policy tells an AuthZEN caller besides, as package encoding/json
+	// has it; nil where it tells nothing. [Answer.Text] has none of it.
+	Context map[string]any
 
 	text atomic.Pointer[[]byte]
 }

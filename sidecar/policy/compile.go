@@ -145,7 +145,7 @@ func (c *compiled) routeDecider(ctx context.Context) (decider, error) {
 	return c.prepared(ctx, routeEntrypoint, path, own, lenient, edited)
 }
 
-func (c *compiled) prepared(ctx context.Context, number byte, path, own string, strictly bool, read func(any) (decision.Decision, decision.Edits, error)) (decider, error) {
+func (c *compiled) prepared(ctx context.Context, number byte, path, own string, strictly bool, read func(any) (*decision.Answer, error)) (decider, error) {
 	if err := reserved(path, own); err != nil {
 		return decider{}, err
 	}

@@ -14,30 +14,30 @@ import (
 // object, whose allowed is a boolean. Members that OPA-Envoy does not use are ignored, and
 // those that it uses only for the other answer are not looked at. What it answers with an
 // error of the call is an error here, and denies.
-func edited(result any) (decision.Decision, decision.Edits, error) {
+func edited(result any) (*decision.Answer, error) {
 	object, isObject := result.(map[string]any)
 	_, plain := object["allow"]
 	_, stated := object["allowed"]
 	switch {
 	case isObject && !plain && !stated:
-		return decision.Decision{}, decision.Edits{}, fmt.Errorf("%w: it has neither allowed nor allow", errShape)
+		return nil, fmt.Errorf("%w: it has neither allowed nor allow", errShape)
 	case !stated:
 		return plainly(result)
 	case plain:
-		return decision.Decision{}, decision.Edits{}, fmt.Errorf("%w: it has both allow and allowed", errShape)
+		return nil, fmt.Errorf("%w: it has both allow and allowed", errShape)
 	}
 	allowed, ok := object["allowed"].(bool)
 	if !ok {
-		return decision.Decision{}, decision.Edits{}, wrong("allowed", object["allowed"])
+		return nil, wrong("allowed", object["allowed"])
 	}
 	edits, err := editsOf(object, allowed)
 	if err != nil {
-		return decision.Decision{}, decision.Edits{}, err
+		return nil, err
 	}
 	if allowed {
-		return decision.Allowed(), edits, nil
+		return &decision.Answer{Decision: decision.Allowed(), Edits: edits}, nil
 	}
-	return decision.Denied(), edits, nil
+	return &decision.Answer{Decision: decision.Denied(), Edits: edits}, nil
 }
 
 // editsOf reads the members that count for an allow, or for a denial. Whether a proxy can

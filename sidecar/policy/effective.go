@@ -68,7 +68,7 @@ func (p *Policy) amounts(ctx context.Context, in Input) (*Effective, error) {
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
 	read := p.store.Reading()
-	result, err := p.evaluate(ctx, p.effective.query, document, read, in.Now)
+	result, err := p.eval(ctx, p.effective.query, document, read, in.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -193,10 +193,11 @@ func (p *Policy) plain(ctx context.Context, by *decider, in Input, document ast.
 	if err != nil {
 		return decision.Decision{}, err
 	}
-	d, _, err := by.read(result)
+	answer, err := by.read(result)
 	if err != nil {
 		return refusal(err), nil
 	}
+	d := answer.Decision
 	if !d.Allow || by.denials == nil {
 		return d, nil
 	}

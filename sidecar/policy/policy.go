@@ -65,8 +65,8 @@ var generations atomic.Uint64
 type decider struct {
 	entrypoint
 	decision rego.PreparedEvalQuery
-	// read makes a decision of its result. An error denies with policy_error.
-	read func(result any) (decision.Decision, decision.Edits, error)
+	// read makes an answer of its result. An error denies with policy_error.
+	read func(result any) (*decision.Answer, error)
 	// denials is asked after what another entrypoint than the library's allowed. It is nil
 	// where it has nothing to say.
 	denials *rego.PreparedEvalQuery
@@ -159,34 +159,36 @@ func (p *Policy) decided(ctx context.Context, k *key, by *decider, document ast.
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
 	read := p.store.Reading()
-	d, edits, cause := p.decide(ctx, by, document, read, in.Now)
-	answer := &decision.Answer{Decision: d, Edits: edits}
+	answer, cause := p.decide(ctx, by, document, read, in.Now)
 	p.keep(k, &kept{answer: answer, cause: cause}, read)
 	return answer, cause
 }
 
 // decide asks an entrypoint, and postern.extend about what another one than the library's
 // has allowed.
-func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, read *dataset.Reading, now time.Time) (decision.Decision, decision.Edits, error) {
-	result, err := p.evaluate(ctx, by.decision, document, read, now)
+func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, read *dataset.Reading, now time.Time) (*decision.Answer, error) {
+	result, err := p.eval(ctx, by.decision, document, read, now)
 	if err != nil {
-		return refusal(err), decision.Edits{}, err
+		return failed(err), err
 	}
-	d, edits, err := by.read(result)
+	answer, err := by.read(result)
 	if err != nil {
-		return refusal(err), decision.Edits{}, err
+		return failed(err), err
 	}
-	if d.Allow && by.denials != nil {
-		if d, err = p.narrowed(ctx, d, *by.denials, document, read, now); !d.Allow {
-			return d, decision.Edits{}, err
+	if answer.Allow && by.denials != nil {
+		if d, err := p.narrowed(ctx, answer.Decision, *by.denials, document, read, now); !d.Allow {
+			return &decision.Answer{Decision: d}, err
 		}
 	}
-	return d, edits, nil
+	return answer, nil
 }
+
+// failed is the answer for an evaluation that gave no result.
+func failed(err error) *decision.Answer { return &decision.Answer{Decision: refusal(err)} }
 
 // narrowed asks postern.extend about an allow.
 func (p *Policy) narrowed(ctx context.Context, allowed decision.Decision, denials rego.PreparedEvalQuery, document ast.Value, read *dataset.Reading, now time.Time) (decision.Decision, error) {
-	result, err := p.evaluate(ctx, denials, document, read, now)
+	result, err := p.eval(ctx, denials, document, read, now)
 	if err != nil {
 		return refusal(err), err
 	}
@@ -217,8 +219,8 @@ func (p *Policy) gated(in Input) Input {
 
 var errUndefined = errors.New("the entrypoint is undefined for this input")
 
-// evaluate runs one entrypoint on one input within the bound, and notes what it reads.
-func (p *Policy) evaluate(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, read *dataset.Reading, now time.Time) (any, error) {
+// eval runs one entrypoint on one input within the bound, and notes what it reads.
+func (p *Policy) eval(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, read *dataset.Reading, now time.Time) (any, error) {
 	return run(ctx, p.bound, func(ctx context.Context) (any, error) {
 		results, err := q.Eval(ctx,
 			rego.EvalParsedInput(input),

@@ -28,9 +28,12 @@ func decided(result any) (decision.Decision, error) {
 }
 
 // plainly is decided for entrypoints that ask for nothing else.
-func plainly(result any) (decision.Decision, decision.Edits, error) {
+func plainly(result any) (*decision.Answer, error) {
 	d, err := decided(result)
-	return d, decision.Edits{}, err
+	if err != nil {
+		return nil, err
+	}
+	return &decision.Answer{Decision: d}, nil
 }
 
 func decidedObject(r map[string]any) (decision.Decision, error) {
