@@ -59,6 +59,10 @@ _actions := {
 }
 
 # METADATA
+# description: The organization actions. Every other name is that of no action.
+names := object.keys(_actions)
+
+# METADATA
 # description: Whether the session may do it. Every fact must be told, and every condition hold.
 allowed if {
 	session.signed_in
@@ -72,7 +76,7 @@ allowed if {
 denials contains {
 	"code": "action_not_allowed",
 	"action": input.action,
-	"message": sprintf("no rule decides %s; actions are %s", [input.action, concat(", ", sort(object.keys(_actions)))]),
+	"message": sprintf("no rule decides %s; actions are %s", [input.action, concat(", ", sort(names))]),
 } if {
 	input.action
 	not _actions[input.action]

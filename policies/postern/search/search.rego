@@ -1,0 +1,49 @@
+# METADATA
+# title: Search
+# description: |
+#   What AuthZEN searches list. The library knows the actions of sessions. Subjects and
+#   resources are with the application: only a bundle that has them as data can list them.
+# schemas:
+#   - input: schema.input
+package postern.search
+
+import data.postern.action as organization
+import data.postern.evaluate
+import data.postern.name
+import data.postern.permission
+
+# METADATA
+# description: |
+#   Every action that an evaluation of this session allows for the resource: organization
+#   actions, and permissions by the names that has() compares. A permission that neither
+#   the token nor a role brings is not asked for.
+# entrypoint: true
+action contains {"name": candidate} if {
+	some candidate in organization.names
+	_allowed(candidate)
+}
+
+# An evaluation does not say whose action it is where the name has a colon. Nothing can take
+# that away here; false stands for it.
+action contains {"name": candidate} if {
+	some candidate in _permissions
+	contains(candidate, ":")
+	_allowed(candidate) with input.user_id as false
+}
+
+action contains {"name": candidate} if {
+	some candidate in _permissions
+	not contains(candidate, ":")
+	_allowed(candidate)
+}
+
+_permissions contains candidate if {
+	some candidate in permission.candidates
+	not candidate in organization.names
+	name.permission(candidate) == candidate
+}
+
+_allowed(candidate) if {
+	answer := evaluate.decision with input.action as {"name": candidate}
+	answer.allow
+}
