@@ -99,7 +99,7 @@ func TestBound_panic(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "panicked with a string in postern/sidecar/policy.TestBound_panic") || strings.Contains(err.Error(), "in a built-in") {
 		t.Errorf("run = %v, want the panic as an error that does not quote it", err)
 	}
-	if d := refusal(err); d.Allow || d.Reasons[0].Code != "policy_error" {
+	if d := Refusal(err); d.Allow || d.Reasons[0].Code != "policy_error" {
 		t.Errorf("refusal = %+v, want policy_error", d)
 	}
 	if v, err := run(t.Context(), b, soon); v != 7 || err != nil {

@@ -18,8 +18,10 @@ import (
 
 // libraryEntrypoints are the rules that answer where nothing replaces them.
 var libraryEntrypoints = bundle.Entrypoints{
-	Check: "postern/check/decision",
-	Route: "postern/route/decision",
+	Check:    "postern/check/decision",
+	Route:    "postern/route/decision",
+	Evaluate: "postern/evaluate/decision",
+	Search:   bundle.Search{Action: "postern/search/action"},
 }
 
 // compiled is the library and a bundle in one compiler, with the bundle's data and one
@@ -104,14 +106,25 @@ func reserved(path, own string) error {
 	if path == own || extends || !strings.HasPrefix(path, "postern/") {
 		return nil
 	}
+	if own == "" {
+		return fmt.Errorf("entrypoint %q: the library has none for this", path)
+	}
 	return fmt.Errorf("entrypoint %q: of the library, only %s decides here", path, own)
 }
 
-// chosen prefers the configuration's entrypoint, then the bundle's, then the library's.
+// chosen prefers the configuration's entrypoint, then the bundle's, then the library's,
+// which has none for searches of subjects and resources.
 func chosen(config, manifest bundle.Entrypoints) bundle.Entrypoints {
+	own := libraryEntrypoints
 	return bundle.Entrypoints{
-		Check: cmp.Or(config.Check, manifest.Check, libraryEntrypoints.Check),
-		Route: cmp.Or(config.Route, manifest.Route, libraryEntrypoints.Route),
+		Check:    cmp.Or(config.Check, manifest.Check, own.Check),
+		Route:    cmp.Or(config.Route, manifest.Route, own.Route),
+		Evaluate: cmp.Or(config.Evaluate, manifest.Evaluate, own.Evaluate),
+		Search: bundle.Search{
+			Subject:  cmp.Or(config.Search.Subject, manifest.Search.Subject),
+			Resource: cmp.Or(config.Search.Resource, manifest.Search.Resource),
+			Action:   cmp.Or(config.Search.Action, manifest.Search.Action, own.Search.Action),
+		},
 	}
 }
 
@@ -169,7 +182,12 @@ const (
 	checkEntrypoint = iota
 	routeEntrypoint
 	effectiveEntrypoint
-	entrypoints // how many there are
+	evaluateEntrypoint
+	projections // how many a session remembers its part of the keys for
+
+	subjectSearch = iota - 1
+	resourceSearch
+	actionSearch
 )
 
 // An entrypoint is a rule that is asked, and all that it can read.

@@ -33,7 +33,7 @@ func (p *Policy) Effective(ctx context.Context, in Input) (Effective, decision.D
 	}
 	known, err := p.known(ctx, in)
 	if err != nil {
-		return Effective{}, refusal(err), err
+		return Effective{}, Refusal(err), err
 	}
 	return *known.effective, decision.Allowed(), nil
 }

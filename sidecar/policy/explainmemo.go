@@ -4,13 +4,15 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"postern/sidecar/authzen"
 )
 
 // A Footprint is what one entrypoint reads of its input. Where Shared, what it came to for
 // one input is the answer to all that are equal in what is read.
 type Footprint struct {
-	// Entrypoint is what it answers: check, route or session, which is what a session
-	// amounts to. Rule is its path below data.
+	// Entrypoint is what it answers: check, route, session, which is what a session amounts
+	// to, evaluate, or search and the kind of what is looked for. Rule is its path below data.
 	Entrypoint string `json:"entrypoint"`
 	Rule       string `json:"rule"`
 	Shared     bool   `json:"shared"`
@@ -31,11 +33,18 @@ type Read struct {
 
 // Footprints are those of the policy's entrypoints.
 func (p *Policy) Footprints() []Footprint {
-	return []Footprint{
+	all := []Footprint{
 		p.check.explained("check"),
 		p.route.explained("route"),
 		p.effective.explained("session"),
+		p.evaluate.explained("evaluate"),
 	}
+	for _, kind := range []authzen.Kind{authzen.Subjects, authzen.Resources, authzen.Actions} {
+		if by := p.searches[kind]; by != nil {
+			all = append(all, by.explained("search."+string(kind)))
+		}
+	}
+	return all
 }
 
 func (e *entrypoint) explained(name string) Footprint {
@@ -88,6 +97,8 @@ var remarks = []remark{
 	{"session.org.id", true, "one entry for each organization"},
 	{"session.org.slug", true, "one entry for each organization"},
 	{"factor_age", true, "one entry for each age in minutes, where a question asks for reverification"},
+	{"subject", true, byCaller},
+	{"action.properties", true, byCaller},
 	{"resource", true, byCaller},
 	{"context", true, byCaller},
 	{"request", false, byRequest},

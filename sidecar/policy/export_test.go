@@ -188,14 +188,14 @@ func (p *Policy) plain(ctx context.Context, by *decider, in Input, document ast.
 	}
 	result, err := ask(by.decision)
 	if errors.Is(err, errUndefined) {
-		return refusal(err), nil
+		return Refusal(err), nil
 	}
 	if err != nil {
 		return decision.Decision{}, err
 	}
 	answer, err := by.read(result)
 	if err != nil {
-		return refusal(err), nil
+		return Refusal(err), nil
 	}
 	d := answer.Decision
 	if !d.Allow || by.denials == nil {
@@ -210,7 +210,7 @@ func (p *Policy) plain(ctx context.Context, by *decider, in Input, document ast.
 	}
 	reasons, err := reasonsOf(result.([]any))
 	if err != nil {
-		return refusal(err), nil
+		return Refusal(err), nil
 	}
 	return decision.Denied(reasons...), nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/bundle"
 )
 
@@ -60,7 +61,7 @@ func (f *footprint) texts() []string {
 func TestFootprint_library(t *testing.T) {
 	p := policyOf(t, "data.yaml", "a: 1")
 	var b strings.Builder
-	for _, e := range []*entrypoint{&p.check.entrypoint, &p.route.entrypoint, &p.effective.entrypoint} {
+	for _, e := range []*entrypoint{&p.check.entrypoint, &p.route.entrypoint, &p.effective.entrypoint, &p.evaluate.entrypoint, &p.searches[authzen.Actions].entrypoint} {
 		b.WriteString(e.path + "\n")
 		for _, text := range e.footprint.texts() {
 			b.WriteString("  " + text + "\n")
@@ -175,7 +176,7 @@ func TestFootprints_places(t *testing.T) {
 		"a.rego", "package acme\n\nallow if data.postern.session.signed_in\n\nallow if input.session.org.role == \"a\"\n",
 		".manifest", `{"metadata":{"postern":{"entrypoints":{"check":"acme/allow"}}}}`)
 	f := p.Footprints()
-	if len(f) != 3 || f[0].Entrypoint != "check" || f[0].Rule != "acme/allow" || !f[0].Shared || len(f[0].Why) > 0 {
+	if len(f) != 5 || f[0].Entrypoint != "check" || f[0].Rule != "acme/allow" || !f[0].Shared || len(f[0].Why) > 0 {
 		t.Fatalf("%+v", f)
 	}
 	reads := f[0].Reads

@@ -16,7 +16,7 @@ func (p *Policy) Identity(ctx context.Context, in Input) (identity *decision.Kno
 	}
 	known, err := p.known(ctx, in)
 	if err != nil {
-		return &p.nobody, refusal(err), err
+		return &p.nobody, Refusal(err), err
 	}
 	return &known.identity, decision.Allowed(), nil
 }

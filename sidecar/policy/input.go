@@ -19,7 +19,10 @@ import (
 type Input struct {
 	Subject    *Subject
 	Credential decision.Code
-	Now        time.Time
+	// Trusted is whether whoever asks vouches for the subject of an evaluation or a search.
+	// There is no session then, and no credential that would be missing.
+	Trusted bool
+	Now     time.Time
 	// Until is when the caller waits no longer, by the process's clock; zero is as long as
 	// an evaluation may take.
 	Until time.Time

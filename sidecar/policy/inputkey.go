@@ -34,7 +34,7 @@ func credentialTerm(code decision.Code) *ast.Term {
 
 // credential is input.credential.
 func (in Input) credential() *ast.Term {
-	if in.Subject != nil {
+	if in.Subject != nil || in.Trusted {
 		return null
 	}
 	if known := credentials[in.Credential]; known != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/bundle"
 	"postern/sidecar/cache"
 	"postern/sidecar/dataset"
@@ -58,7 +59,7 @@ func (m *Memo) scope(b *bundle.Bundle, o Options, chosen bundle.Entrypoints) uin
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rules := fmt.Sprintf("%s %q %q %q", b.Rego, chosen.Check, chosen.Route, slices.Sorted(slices.Values(o.Builtins)))
+	rules := fmt.Sprintf("%s %q %q %q %q %q", b.Rego, chosen.Check, chosen.Route, chosen.Evaluate, chosen.Search, slices.Sorted(slices.Values(o.Builtins)))
 	if known, ok := m.scopes[rules]; ok {
 		return known
 	}
@@ -84,11 +85,12 @@ func (m *Memo) Stats() MemoStats {
 }
 
 // A kept is what one evaluation came to: the answer of an entrypoint that decides, with the
-// cause where it is undefined, or an Effective.
+// cause where it is undefined, or an Effective, or what a search found.
 type kept struct {
 	answer    *decision.Answer
 	cause     error
 	effective *Effective
+	found     []authzen.Result
 	// facts are what was read of the data, and valid is the policy, by number, that they were
 	// last found to hold for.
 	facts []*dataset.Fact
@@ -181,6 +183,12 @@ func (v *kept) answerCost() int {
 		return n
 	}
 	n := answerCost
+	for _, r := range v.found {
+		n += 3*textCost + len(r.Type) + len(r.ID) + len(r.Name)
+	}
+	if v.answer == nil {
+		return n
+	}
 	for _, r := range v.answer.Reasons {
 		n += reasonCost + 2*(len(r.Organization)+len(r.Role)+len(r.RoleSet)+len(r.Permission)+len(r.Feature)+
 			len(r.Plan)+len(r.Reverification)+len(r.Action)+len(r.Rule)+len(r.Fact)+len(r.Message))
@@ -199,7 +207,7 @@ func (v *kept) answerCost() int {
 	if enrolls := v.answer.Enrollment; enrolls != nil {
 		n += 3*textCost + 2*(len(enrolls.Organization)+len(enrolls.Mode)+len(enrolls.Role))
 	}
-	return n + len(e.Body) + costOf(e.Metadata)
+	return n + len(e.Body) + costOf(e.Metadata) + costOf(v.answer.Context)
 }
 
 // costOf reckons values as package encoding/json has them.

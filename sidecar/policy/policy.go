@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/bundle"
 	"postern/sidecar/dataset"
 	"postern/sidecar/decision"
@@ -45,6 +46,8 @@ type Policy struct {
 	bound     *Bound
 	check     decider
 	route     decider
+	evaluate  decider
+	searches  map[authzen.Kind]*searchRule
 	effective effectiveRule
 	router    *route.Router
 	governed  map[*model.Route]*governed
@@ -95,6 +98,12 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 		return nil, err
 	}
 	if p.route, err = compiled.routeDecider(ctx); err != nil {
+		return nil, err
+	}
+	if p.evaluate, err = compiled.evaluateDecider(ctx); err != nil {
+		return nil, err
+	}
+	if p.searches, err = compiled.searchRules(ctx); err != nil {
 		return nil, err
 	}
 	p.reads = readsOf(p.route.footprint)
@@ -184,30 +193,34 @@ func (p *Policy) decide(ctx context.Context, by *decider, document ast.Value, re
 }
 
 // failed is the answer for an evaluation that gave no result.
-func failed(err error) *decision.Answer { return &decision.Answer{Decision: refusal(err)} }
+func failed(err error) *decision.Answer { return &decision.Answer{Decision: Refusal(err)} }
 
 // narrowed asks postern.extend about an allow.
 func (p *Policy) narrowed(ctx context.Context, allowed decision.Decision, denials rego.PreparedEvalQuery, document ast.Value, read *dataset.Reading, now time.Time) (decision.Decision, error) {
 	result, err := p.eval(ctx, denials, document, read, now)
 	if err != nil {
-		return refusal(err), err
+		return Refusal(err), err
 	}
 	list, ok := result.([]any)
 	if !ok {
-		return refusal(errShape), errShape
+		return Refusal(errShape), errShape
 	}
 	if len(list) == 0 {
 		return allowed, nil
 	}
 	reasons, err := reasonsOf(list)
 	if err != nil {
-		return refusal(err), err
+		return Refusal(err), err
 	}
 	return decision.Denied(reasons...), nil
 }
 
-// gated takes a revoked session away.
+// gated takes a revoked session away, and one beside which the subject is vouched for.
 func (p *Policy) gated(in Input) Input {
+	if in.Trusted {
+		in.Subject, in.Credential = nil, ""
+		return in
+	}
 	if in.Subject == nil && in.Credential == "" {
 		in.Credential = decision.TokenMissing
 	}
@@ -253,8 +266,9 @@ func discreet(err error) error {
 	}
 }
 
-// refusal is the denial for an evaluation that gave no result.
-func refusal(err error) decision.Decision {
+// Refusal is the denial for an evaluation or a search that gave no result, by its error. It
+// says nothing of what was asked, but what of it cannot be read.
+func Refusal(err error) decision.Decision {
 	switch {
 	case errors.Is(err, errUndefined):
 		return decision.Because(decision.PolicyUndefined, "the policy says nothing about this question")
@@ -262,6 +276,8 @@ func refusal(err error) decision.Decision {
 		return decision.Because(decision.PolicyTimeout, "the policy took longer than policy.deadline allows")
 	case errors.Is(err, errOverloaded):
 		return decision.Because(decision.Overloaded, "too many evaluations are running, or ran past their deadline")
+	case errors.Is(err, errMalformed):
+		return decision.Because(decision.RequestMalformed, err.Error())
 	case errors.Is(err, errShape):
 		return decision.Because(decision.PolicyError, "the policy's result has another shape than the contract's; the log says which")
 	default:

@@ -10,8 +10,14 @@ import (
 )
 
 // session appends what an entrypoint reads of a session, and has the session remember it for
-// its next key.
+// its next key. Searches are rarely asked: it remembers nothing for them.
 func (k *key) session(e *entrypoint, p *part, s *Subject, scope uint64) {
+	if e.number >= projections {
+		var ok bool
+		k.bytes, ok = s.append(k.bytes, p)
+		k.none = k.none || !ok
+		return
+	}
 	at := &s.projected[e.number]
 	if known := at.Load(); known != nil && known.scope == scope {
 		k.bytes, k.none = append(k.bytes, known.bytes...), known.bytes == nil

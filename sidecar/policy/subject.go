@@ -22,8 +22,8 @@ type Subject struct {
 	// effective is the last policy's word on the session: a pure function of both, since
 	// revocation, which the clock changes, comes before it.
 	effective atomic.Pointer[remembered]
-	// projected is what each entrypoint of the last rules reads of the session.
-	projected [entrypoints]atomic.Pointer[projection]
+	// projected is what each entrypoint of the last rules that decides reads of the session.
+	projected [projections]atomic.Pointer[projection]
 }
 
 // remembered is a result with the policy that it is of, by number: a pointer would keep the
@@ -75,7 +75,7 @@ func sizeOf(s *session.Session) int {
 		}
 	}
 	// The claims hold most texts once, and every entrypoint's projection once more.
-	return subjectCost + 3*len(s.Claims) + nameCost*names + entrypoints*texts
+	return subjectCost + 3*len(s.Claims) + nameCost*names + projections*texts
 }
 
 // NewSubject checks that policies can be asked about a session.

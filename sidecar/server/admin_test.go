@@ -252,7 +252,7 @@ func TestAdmin_status(t *testing.T) {
 	if b.Revision != "2026-11-22" || !strings.HasPrefix(b.Digest, "sha256:") || b.LoadedAt == "" || b.Warnings == nil {
 		t.Errorf("bundle: %s", a.Body)
 	}
-	if len(b.Entrypoints) != 3 {
+	if len(b.Entrypoints) != 5 {
 		t.Fatalf("entrypoints: %s", a.Body)
 	}
 	if decides := b.Entrypoints[0]; decides.Entrypoint != "check" || decides.Rule != "postern/check/decision" || !decides.Shared || decides.Why == nil ||

@@ -182,7 +182,12 @@ func (s *Server) policyOptions() policy.Options {
 // PolicyOptions are what a configuration says about policy.
 func PolicyOptions(c *config.Config) policy.Options {
 	return policy.Options{
-		Builtins:    c.Policy.Builtins,
-		Entrypoints: bundle.Entrypoints{Check: c.Entrypoints.Check, Route: c.Entrypoints.Route},
+		Builtins: c.Policy.Builtins,
+		Entrypoints: bundle.Entrypoints{
+			Check:    c.Entrypoints.Check,
+			Route:    c.Entrypoints.Route,
+			Evaluate: c.Entrypoints.Evaluate,
+			Search:   bundle.Search(c.Entrypoints.Search),
+		},
 	}
 }

@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+
+	"postern/sidecar/authzen"
+	"postern/sidecar/decision"
+)
+
+// Evaluate answers an AuthZEN evaluation. Its subject is one that whoever asks vouches for,
+// where in says so, and else the session of in, whatever is said of it. Like [Policy.Check]
+// it never fails. The evaluation must own its texts.
+func (p *Policy) Evaluate(ctx context.Context, in Input, e *authzen.Evaluation) (answer *decision.Answer, cause error) {
+	m := matter{Evaluation: e}
+	in = p.gated(m.asked(in))
+	read, err := m.document(&p.evaluate.entrypoint, in)
+	if err != nil {
+		return failed(err), nil
+	}
+	k := p.key(&p.evaluate.entrypoint)
+	defer p.done(k)
+	k.matter(&p.evaluate.entrypoint, in, read, p.scope)
+	if known, ok := p.find(k); ok {
+		return known.answer, known.cause
+	}
+	document, err := matterDocument(&p.evaluate.entrypoint, in, read)
+	if err != nil {
+		return failed(err), nil
+	}
+	return p.decided(ctx, k, &p.evaluate, document, in)
+}
+
+// toldContext reads what the evaluate entrypoint yields: what [decided] reads, or such an
+// object with a context, which is an object too.
+func toldContext(result any) (*decision.Answer, error) {
+	object, _ := result.(map[string]any)
+	value, stated := object["context"]
+	if !stated {
+		return plainly(result)
+	}
+	told, ok := value.(map[string]any)
+	if !ok {
+		return nil, wrong("context", value)
+	}
+	delete(object, "context")
+	d, err := decidedObject(object)
+	if err != nil {
+		return nil, err
+	}
+	if !validTexts(told) {
+		return nil, fmt.Errorf("%w: a text in context is not valid UTF-8", errShape)
+	}
+	return &decision.Answer{Decision: d, Context: told}, nil
+}
+
+// evaluateDecider prepares the entrypoint of AuthZEN evaluations. Denials of postern.extend
+// see the input of an own one as it is; under the library's, that of a check.
+func (c *compiled) evaluateDecider(ctx context.Context) (decider, error) {
+	return c.prepared(ctx, evaluateEntrypoint, c.entrypoints.Evaluate, libraryEntrypoints.Evaluate, strict, toldContext)
+}
