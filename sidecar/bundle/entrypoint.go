@@ -91,19 +91,3 @@ func (e *Entrypoints) add(other Entrypoints) error {
 	}
 	return nil
 }
-
-// unused lists what e says and nothing reads yet, by its name below entrypoints.
-func (e *Entrypoints) unused() []string {
-	var names []string
-	for _, u := range []struct{ name, path string }{
-		{"evaluate", e.Evaluate},
-		{"search.subject", e.Search.Subject},
-		{"search.resource", e.Search.Resource},
-		{"search.action", e.Search.Action},
-	} {
-		if u.path != "" {
-			names = append(names, u.name)
-		}
-	}
-	return names
-}

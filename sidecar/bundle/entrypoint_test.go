@@ -1,10 +1,6 @@
 package bundle
 
-import (
-	"slices"
-	"strings"
-	"testing"
-)
+import "testing"
 
 // The cases are those of the configuration's entrypoints, in the package config.
 func TestCheckEntrypoint(t *testing.T) {
@@ -40,25 +36,14 @@ func TestCheckEntrypoint(t *testing.T) {
 	}
 }
 
-// Entrypoints that nothing reads yet are said to have no effect, where they stand.
-func TestEntrypoints_unused(t *testing.T) {
+// TestEntrypoints: a manifest may name each of them, and there is nothing to warn of.
+func TestEntrypoints(t *testing.T) {
 	manifest := `{"roots": ["a"], "metadata": {"postern": {"entrypoints": {
- "check": "a/b",
- "route": "a/b", "evaluate": "a/b",
- "search": {"action": "a/b",
-  "subject": "a/b", "resource": "a/b"}}}}}`
+ "check": "a/b", "route": "a/c", "evaluate": "a/d",
+ "search": {"action": "a/e", "subject": "a/f", "resource": "a/g"}}}}}`
 	b := load(t, directory(t, files{".manifest": manifest, "a/data.json": `{"k": 1}`}))
-	want := []string{
-		".manifest:3:18: this build does not use the entrypoint evaluate yet; it has no effect",
-		".manifest:5:3: this build does not use the entrypoint search.subject yet; it has no effect",
-		".manifest:5:21: this build does not use the entrypoint search.resource yet; it has no effect",
-		".manifest:4:13: this build does not use the entrypoint search.action yet; it has no effect",
-	}
-	if !slices.Equal(b.Warnings, want) {
-		t.Errorf("warnings:\n%s\nwant:\n%s", strings.Join(b.Warnings, "\n"), strings.Join(want, "\n"))
-	}
-	b = load(t, directory(t, files{".manifest": `{"roots": ["a"], "metadata": {"postern": {"entrypoints": {"check": "a/b", "route": "a/b"}}}}`, "a/data.json": `{"k": 1}`}))
-	if len(b.Warnings) != 0 {
-		t.Errorf("warnings = %q, want none for the entrypoints check and route", b.Warnings)
+	want := Entrypoints{Check: "a/b", Route: "a/c", Evaluate: "a/d", Search: Search{Action: "a/e", Subject: "a/f", Resource: "a/g"}}
+	if b.Entrypoints != want || len(b.Warnings) != 0 {
+		t.Errorf("entrypoints = %+v, warnings = %q; want %+v", b.Entrypoints, b.Warnings, want)
 	}
 }

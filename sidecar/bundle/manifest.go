@@ -40,11 +40,6 @@ func (p *parser) readManifest(f file) {
 			p.fail(f, at.line, at.column, err.Error())
 		}
 	}
-	for _, path := range p.manifest.entrypoints.unused() {
-		where := strings.Split("metadata.postern.entrypoints."+path, ".")
-		at := positionsJSON(f.content, []model.Place{{Path: where, Key: true}})[0]
-		p.warn(f, at.line, at.column, fmt.Sprintf("this build does not use the entrypoint %s yet; it has no effect", path))
-	}
 }
 
 // manifestMembers are those that OPA defines.

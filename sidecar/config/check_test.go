@@ -190,10 +190,9 @@ func TestUnsupported(t *testing.T) {
 	f("doors: {opa: true}", "14: doors.opa: ")
 	f("clients: {tokens_file: t}", "24: clients.tokens_file: ")
 	f("clients: {mtls: true}", "17: clients.mtls: ")
-	f("entrypoints: {route: a/b, evaluate: a/b, search: {subject: a/b}}", "37: entrypoints.evaluate: ", "60: entrypoints.search.subject: ")
 	// Said, but as the default has it, or supported.
 	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
-	f("entrypoints: {check: a/b, route: a/b}\ndoors: {ext_authz: false}")
+	f("entrypoints: {check: a/b, route: a/b, evaluate: a/b, search: {subject: a/b}}\ndoors: {ext_authz: false}")
 
 	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
 	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
