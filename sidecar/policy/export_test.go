@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/bundle"
 	"postern/sidecar/decision"
 	"postern/sidecar/request"
@@ -60,6 +61,35 @@ func (p *Policy) KeyRoute(in Input, r request.Proxied) (Keyed, error) {
 			g = governs(e, match.Route) // of one part
 		}
 		k.proxied(e, in, g, match, read, p.scope)
+	}), nil
+}
+
+// KeyEvaluate makes the key of an evaluation, and its document.
+func (p *Policy) KeyEvaluate(in Input, e *authzen.Evaluation) (Keyed, error) {
+	return p.keyMatter(in, &p.evaluate.entrypoint, matter{Evaluation: e})
+}
+
+// KeySearch makes the key of a search, and its document.
+func (p *Policy) KeySearch(in Input, s *authzen.Search) (Keyed, error) {
+	return p.keyMatter(in, &p.searches[s.Kind].entrypoint, matter{&s.Evaluation, s.Kind})
+}
+
+func (p *Policy) keyMatter(in Input, e *entrypoint, m matter) (Keyed, error) {
+	in = p.gated(m.asked(in))
+	all, err := m.document(everything, in)
+	if err != nil {
+		return Keyed{}, err
+	}
+	document, err := matterDocument(everything, in, all)
+	if err != nil {
+		return Keyed{}, err
+	}
+	return keyed(e, document, func(k *key, e *entrypoint) {
+		read, err := m.document(e, in)
+		if err != nil {
+			panic(err) // all of it could be made
+		}
+		k.matter(e, in, read, p.scope)
 	}), nil
 }
 
@@ -119,7 +149,7 @@ func (p *Policy) Forgetful() *Policy {
 		panic(err)
 	}
 	return &Policy{
-		bound: p.bound, check: p.check, route: p.route, effective: p.effective, router: p.router, governed: p.governed, reads: p.reads,
+		bound: p.bound, check: p.check, route: p.route, evaluate: p.evaluate, searches: p.searches, effective: p.effective, router: p.router, governed: p.governed, reads: p.reads,
 		revoked: p.revoked, memo: none, store: p.store, generation: p.generation, scope: p.scope,
 	}
 }
@@ -130,13 +160,10 @@ type ReadPath struct {
 	Replaced bool
 }
 
-// Paths are what the check entrypoint reads, or the route entrypoint, by the parts of the
-// input. shared is whether its decisions are remembered.
-func (p *Policy) Paths(route bool) (paths []ReadPath, shared bool) {
-	e := &p.check.entrypoint
-	if route {
-		e = &p.route.entrypoint
-	}
+// Paths are what an entrypoint that decides reads, by the parts of the input. shared is
+// whether its decisions are remembered.
+func (p *Policy) Paths(name string) (paths []ReadPath, shared bool) {
+	e := map[string]*entrypoint{"check": &p.check.entrypoint, "route": &p.route.entrypoint, "evaluate": &p.evaluate.entrypoint}[name]
 	for _, part := range e.footprint.parts {
 		for _, path := range part.paths {
 			names := []string{part.name}
@@ -172,6 +199,21 @@ func (p *Policy) PlainRoute(ctx context.Context, in Input, r request.Proxied) (d
 		return decision.Decision{}, err
 	}
 	return p.plain(ctx, &p.route, in, document)
+}
+
+// PlainEvaluate is [Policy.PlainCheck] for evaluations.
+func (p *Policy) PlainEvaluate(ctx context.Context, in Input, e *authzen.Evaluation) (decision.Decision, error) {
+	m := matter{Evaluation: e}
+	in = p.gated(m.asked(in))
+	read, err := m.document(everything, in)
+	if err != nil {
+		return decision.Decision{}, err
+	}
+	document, err := matterDocument(everything, in, read)
+	if err != nil {
+		return decision.Decision{}, err
+	}
+	return p.plain(ctx, &p.evaluate, in, document)
 }
 
 func (p *Policy) plain(ctx context.Context, by *decider, in Input, document ast.Value) (decision.Decision, error) {
@@ -215,9 +257,9 @@ func (p *Policy) plain(ctx context.Context, by *decider, in Input, document ast.
 	return decision.Denied(reasons...), nil
 }
 
-// Several compiles a bundle once, and makes a policy of each of some check or route
-// entrypoints.
-func Several(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options, route bool, paths ...string) ([]*Policy, error) {
+// Several compiles a bundle once, and makes a policy of each of some entrypoints that decide:
+// check, route or evaluate.
+func Several(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options, name string, paths ...string) ([]*Policy, error) {
 	c, err := compile(ctx, b, o)
 	if err != nil {
 		return nil, err
@@ -226,15 +268,15 @@ func Several(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options, rou
 	for _, path := range paths {
 		p := &Policy{bound: bound, store: c.store, generation: generations.Add(1), memo: o.Memo}
 		one := *c
-		if one.entrypoints = libraryEntrypoints; route {
-			one.entrypoints.Route = path
-		} else {
-			one.entrypoints.Check = path
-		}
+		one.entrypoints = libraryEntrypoints
+		*map[string]*string{"check": &one.entrypoints.Check, "route": &one.entrypoints.Route, "evaluate": &one.entrypoints.Evaluate}[name] = path
 		if p.check, err = one.decider(ctx, checkEntrypoint, one.entrypoints.Check, libraryEntrypoints.Check); err != nil {
 			return nil, err
 		}
 		if p.route, err = one.routeDecider(ctx); err != nil {
+			return nil, err
+		}
+		if p.evaluate, err = one.evaluateDecider(ctx); err != nil {
 			return nil, err
 		}
 		p.scope = p.memo.scope(b, o, one.entrypoints)

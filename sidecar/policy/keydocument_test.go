@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/decision"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
@@ -39,11 +39,23 @@ var routeReaders = append([]string{
 	`input.route.params[""]; input.route.params[""].x; input.request.segments[0]; input.attributes.request.http.method`,
 }, readers...)
 
+// matterReaders read what there is of an evaluation or a search besides.
+var matterReaders = append([]string{
+	"input.subject; input.action; input.check; input.user_id",
+	"input.subject.type; input.subject.id; input.action.name; input.resource.type; input.resource.id; input.resource.properties",
+	"input.subject.id.x; input.subject.properties.a.b; input.subject.name; input.action.name.x; input.action.properties.a; input.action.id",
+	"input.resource.a; input.resource.owner.id; input.resource.properties.owner.id; input.resource.id.x; input.resource.nothing",
+}, readers...)
+
 // reading is a policy whose own entrypoints read paths.
 func reading(t testing.TB, entrypoint, paths string) *policy.Policy {
 	t.Helper()
+	named := fmt.Sprintf(`{%q:"acme/answer"}`, entrypoint)
+	if kind, ok := strings.CutPrefix(entrypoint, "search."); ok {
+		named = fmt.Sprintf(`{"search":{%q:"acme/answer"}}`, kind)
+	}
 	return compiled(t, load(t, "model/data.yaml", keyRoutes,
-		".manifest", fmt.Sprintf(`{"metadata":{"postern":{"entrypoints":{%q:"acme/answer"}}}}`, entrypoint),
+		".manifest", `{"metadata":{"postern":{"entrypoints":`+named+`}}}`,
 		"acme.rego", "package acme\n\nanswer if { "+strings.ReplaceAll(paths, "input.", "_ = input.")+" }\n"))
 }
 
@@ -143,6 +155,30 @@ func randomQuestion(t testing.TB, rng *rand.Rand, in policy.Input) request.Quest
 	return q
 }
 
+// randomEvaluation is about a session, or about anybody else; in then says that whoever asks
+// vouches for that.
+func randomEvaluation(rng *rand.Rand, in policy.Input) (policy.Input, *authzen.Evaluation) {
+	properties := func() []byte {
+		if oneIn(rng, 2) {
+			return nil
+		}
+		return []byte(strings.Replace(randomJSON(rng, 3), `"b":`, pick(rng, []string{`"b":`, `"type":`, `"properties":`}), 1))
+	}
+	e := &authzen.Evaluation{
+		Subject:  authzen.Entity{Type: "session", ID: secretToken, Properties: properties()},
+		Action:   authzen.Action{Name: pick(rng, []string{"read", "org:reports:read", "membership.leave", "", ":"}), Properties: properties()},
+		Resource: authzen.Entity{Type: pick(rng, []string{"report", "a", ""}), ID: pick(rng, []string{"a", "1", ""}), Properties: properties()},
+		Context:  properties(),
+	}
+	if in.Trusted = oneIn(rng, 4); in.Trusted {
+		e.Subject.Type, e.Subject.ID = pick(rng, []string{"user", "session", "a", ""}), pick(rng, []string{"a", "b", ""})
+	}
+	return in, e
+}
+
+// secretToken is the id of a session: no input, key or message may have it.
+const secretToken = "eyJhbGciOiJSUzI1NiJ9.secret-payload.secret-signature"
+
 // randomProxied is a request that some route lists, or none.
 func randomProxied(t testing.TB, rng *rand.Rand) request.Proxied {
 	path := pick(rng, []string{"/", "/health", "/o/x/", "/o/y/z", "/o/x/twice/y", "/o/y/twice/x", "/o/x/files/a/b", "/o/x/files/", "/s/a/", "/s/a/x", "/s/b/", "/fixed/x", "/nowhere", "/s/a"})
@@ -164,38 +200,66 @@ func TestKey_document(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 0))
 	seen := tally{}
 	requirements := map[string]ast.Value{}
-	for round, paths := range slices.Concat(readers, routeReaders) {
-		entrypoint := "check"
-		if round >= len(readers) {
-			entrypoint = "route"
-		}
-		p := reading(t, entrypoint, paths)
-		for range rounds(600) {
-			in := randomInput(t, rng)
-			var made policy.Keyed
-			var err error
-			if entrypoint == "check" {
-				q := randomQuestion(t, rng, in)
-				made, err = p.KeyCheck(in, &q)
-			} else {
-				made, err = p.KeyRoute(in, randomProxied(t, rng))
+	for _, by := range []struct {
+		entrypoint string
+		readers    []string
+		rounds     int
+	}{
+		{"check", readers, 600},
+		{"route", routeReaders, 600},
+		{"evaluate", matterReaders, 400},
+		{"search.subject", matterReaders, 100},
+		{"search.resource", matterReaders, 100},
+		{"search.action", matterReaders, 100},
+	} {
+		for _, paths := range by.readers {
+			p := reading(t, by.entrypoint, paths)
+			for range rounds(by.rounds) {
+				made, err := randomKey(t, rng, p, by.entrypoint)
+				if err != nil {
+					seen["refused"]++
+					continue
+				}
+				seen["keys"]++
+				seen.add(strings.HasPrefix(by.entrypoint, "e") || strings.HasPrefix(by.entrypoint, "s"), "matters")
+				if !made.Shared || made.Key == nil {
+					t.Fatalf("%s with %s has no key", by.entrypoint, paths)
+				}
+				compareParts(t, made, requirements, seen)
 			}
-			if err != nil {
-				seen["refused"]++
-				continue
-			}
-			seen["keys"]++
-			if !made.Shared || made.Key == nil {
-				t.Fatalf("%s with %s has no key", entrypoint, paths)
-			}
-			compareParts(t, made, requirements, seen)
 		}
 	}
-	seen.atLeast(t, "keys", 20, "no session", "session", "missing", "governed", "parameters", "check there", "document there", "revoked")
+	seen.atLeast(t, "matters", 30, "somebody", "a session's properties")
+	seen.atLeast(t, "keys", 30, "no session", "session", "missing", "governed", "parameters", "check there", "document there", "revoked")
 	seen.atLeast(t, "keys", 200, "no route", "factor age")
 	if seen["refused"]*5 > seen["keys"] {
 		t.Errorf("%d of %d documents cannot be made", seen["refused"], seen["keys"])
 	}
+}
+
+// randomKey is the key of anything that an entrypoint may be asked.
+func randomKey(t *testing.T, rng *rand.Rand, p *policy.Policy, entrypoint string) (policy.Keyed, error) {
+	t.Helper()
+	in := randomInput(t, rng)
+	switch entrypoint {
+	case "check":
+		q := randomQuestion(t, rng, in)
+		return p.KeyCheck(in, &q)
+	case "route":
+		return p.KeyRoute(in, randomProxied(t, rng))
+	}
+	in, e := randomEvaluation(rng, in)
+	var made policy.Keyed
+	var err error
+	if entrypoint == "evaluate" {
+		made, err = p.KeyEvaluate(in, e)
+	} else {
+		made, err = p.KeySearch(in, &authzen.Search{Kind: authzen.Kind(strings.TrimPrefix(entrypoint, "search.")), Evaluation: *e})
+	}
+	if err == nil && strings.Contains(string(made.Key)+made.Document.String(), "secret") {
+		t.Fatalf("a session's token is in %v or in its key", made.Document)
+	}
+	return made, err
 }
 
 func compareParts(t *testing.T, made policy.Keyed, requirements map[string]ast.Value, seen tally) {
@@ -219,6 +283,9 @@ func compareParts(t *testing.T, made policy.Keyed, requirements map[string]ast.V
 			seen.add(part.Value != nil && strings.Contains(part.Value.String(), `"org"`), "parameters")
 		case "resource", "context":
 			seen.add(part.Value != nil, "document there")
+			seen.add(part.Value != nil && below(part.Value, "owner") != nil && below(part.Value, "type") != nil, "a session's properties")
+		case "subject":
+			seen.add(below(part.Value, "id") != nil, "somebody")
 		case "check":
 			seen.add(part.Value != nil, "check there")
 			known, twice := requirements[string(part.Made)]

@@ -1,12 +1,14 @@
 package policy_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"postern/sidecar/authzen"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/session"
@@ -26,9 +28,12 @@ type programCase struct {
 
 // documentsOf are the documents of a case that programs look into. A proxy's context is
 // headers.
-func documentsOf(isRoute bool) []string {
-	if isRoute {
+func documentsOf(asked string) []string {
+	switch asked {
+	case "route":
 		return []string{"body", "context", "metadata", "claims"}
+	case "evaluate":
+		return []string{"context", "resource", "subject", "metadata", "claims"}
 	}
 	return []string{"context", "resource", "metadata", "claims"}
 }
@@ -182,6 +187,17 @@ func (c programCase) question(t testing.TB) *request.Question {
 	}
 	q := ask(t, written(nil, document))
 	return &q
+}
+
+// evaluation is what an AuthZEN enforcement point asks, about the session or, for nobody,
+// about a user that it does not vouch for.
+func (c programCase) evaluation() *authzen.Evaluation {
+	return &authzen.Evaluation{
+		Subject:  authzen.Entity{Type: "session", ID: secretToken, Properties: []byte(c.json("subject"))},
+		Action:   authzen.Action{Name: cmp.Or(c.action, "org:a:b"), Properties: []byte(c.json("context"))},
+		Resource: authzen.Entity{Type: "a", ID: c.path, Properties: []byte(c.json("resource"))},
+		Context:  []byte(c.json("context")),
+	}
 }
 
 // proxied is what a proxy asks.

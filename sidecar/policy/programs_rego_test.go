@@ -25,14 +25,15 @@ type program struct {
 	here, indexed string
 }
 
-// The roots of what programs read, in questions and in requests of proxies.
-var (
-	checkRoots = []string{"input.context", "input.context", "input.resource", "input.session.metadata", "input.session.claims", "ctx"}
-	routeRoots = []string{"input.request.body", "input.request.body", "input.parsed_body", "input.session.metadata", "input.session.claims", "input.request.headers", "input.route.params"}
-)
+// The roots of what programs read, by what is asked.
+var programRoots = map[string][]string{
+	"check":    {"input.context", "input.context", "input.resource", "input.session.metadata", "input.session.claims", "ctx"},
+	"route":    {"input.request.body", "input.request.body", "input.parsed_body", "input.session.metadata", "input.session.claims", "input.request.headers", "input.route.params"},
+	"evaluate": {"input.context", "input.resource", "input.resource.properties", "input.subject.properties", "input.action.properties", "input.action", "input.session.metadata", "ctx"},
+}
 
 // oddRefs are what there is besides.
-var oddRefs = []string{"input.session", "input.session.org.role", "input.session.org", "input.credential.code", "input.user_id", "input.action", "input.check", "input.session.plans", "input.route", "input.factor_age"}
+var oddRefs = []string{"input.session", "input.session.org.role", "input.session.org", "input.credential.code", "input.user_id", "input.action", "input.subject", "input.resource.id", "input.check", "input.session.plans", "input.route", "input.factor_age"}
 
 var programNames = []string{"a", "b", "c"}
 

@@ -60,6 +60,7 @@ func TestPrograms(t *testing.T) {
 	seen.atLeast(t, "cases", 500, "otherwise after a reload")
 	seen.atLeast(t, "programs", 5, "allow and deny", "tell")
 	seen.atLeast(t, "programs", 8, "proxied", "extended")
+	seen.atLeast(t, "programs", 20, "evaluated")
 	seen.atLeast(t, "cases", 50, "undefined")
 	reportWeakenings(t, seen)
 	for _, f := range literalForms {
@@ -73,11 +74,8 @@ func TestPrograms(t *testing.T) {
 // decideByPrograms makes a bundle of programs and asks each of them.
 func decideByPrograms(t *testing.T, rng *rand.Rand, seen tally) {
 	t.Helper()
-	isRoute := oneIn(rng, 3)
-	roots := checkRoots
-	if isRoute {
-		roots = routeRoots
-	}
+	asked := pick(rng, []string{"check", "check", "check", "route", "route", "evaluate"})
+	roots := programRoots[asked]
 	tree := fstest.MapFS{"data.yaml": {Data: []byte(programData)}}
 	if oneIn(rng, 2) {
 		if text := denials(rng, roots); compiles(text) == nil {
@@ -105,7 +103,7 @@ func decideByPrograms(t *testing.T, rng *rand.Rand, seen tally) {
 	}
 	counts := memo(t, 4<<20)
 	all, err := policy.Several(context.Background(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4},
-		policy.Options{Memo: counts}, isRoute, paths...)
+		policy.Options{Memo: counts}, asked, paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,19 +112,20 @@ func decideByPrograms(t *testing.T, rng *rand.Rand, seen tally) {
 	if b, err = bundle.FromFS(tree); err != nil {
 		t.Fatal(err)
 	}
-	next, err := policy.Several(context.Background(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{Memo: counts}, isRoute, paths...)
+	next, err := policy.Several(context.Background(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 4}, policy.Options{Memo: counts}, asked, paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range all {
 		seen["programs"]++
-		seen.add(isRoute, "proxied")
+		seen.add(asked == "route", "proxied")
+		seen.add(asked == "evaluate", "evaluated")
 		seen.add(tree["extend.rego"] != nil, "extended")
 		for construct := range made[paths[i]].uses {
 			seen["with "+construct]++
 		}
 		seen.add(made[paths[i]].uses["told"], "tell")
-		d := differential{policy: p, forgetful: p.Forgetful(), next: next[i], isRoute: isRoute, seen: seen, memo: counts}
+		d := differential{policy: p, forgetful: p.Forgetful(), next: next[i], asked: asked, seen: seen, memo: counts}
 		d.run(t, rng)
 		if t.Failed() {
 			extend := ""
@@ -165,14 +164,14 @@ func compiles(texts ...string) error {
 type differential struct {
 	policy, forgetful *policy.Policy
 	next              *policy.Policy // after a reload
-	isRoute           bool
+	asked             string         // check, route or evaluate
 	seen              tally
 	memo              *policy.Memo
 }
 
 func (d *differential) run(t *testing.T, rng *rand.Rand) {
 	t.Helper()
-	cases := randomCases(rng, casesOfPrograms, documentsOf(d.isRoute))
+	cases := randomCases(rng, casesOfPrograms, documentsOf(d.asked))
 	cases = append(cases, cases[:len(cases)/4]...)
 	weak := d.weakenings(t)
 	rng.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
@@ -247,10 +246,13 @@ func (d *differential) ask(t *testing.T, p *policy.Policy, c programCase) (decis
 	t.Helper()
 	var answer *decision.Answer
 	var err error
-	if d.isRoute {
+	switch d.asked {
+	case "route":
 		routed, cause := p.Route(t.Context(), c.input(t), c.proxied(t))
 		answer, err = routed.Answer, cause
-	} else {
+	case "evaluate":
+		answer, err = p.Evaluate(t.Context(), c.input(t), c.evaluation())
+	default:
 		answer, err = p.Check(t.Context(), c.input(t), c.question(t))
 	}
 	if policy.IsUndefined(err) {
@@ -261,8 +263,11 @@ func (d *differential) ask(t *testing.T, p *policy.Policy, c programCase) (decis
 
 func (d *differential) plain(t *testing.T, c programCase) (decision.Decision, error) {
 	t.Helper()
-	if d.isRoute {
+	switch d.asked {
+	case "route":
 		return d.policy.PlainRoute(t.Context(), c.input(t), c.proxied(t))
+	case "evaluate":
+		return d.policy.PlainEvaluate(t.Context(), c.input(t), c.evaluation())
 	}
 	return d.policy.PlainCheck(t.Context(), c.input(t), c.question(t))
 }

@@ -67,7 +67,7 @@ type weakKey struct {
 
 func (d *differential) weakenings(t *testing.T) []weakKey {
 	t.Helper()
-	read, shared := d.policy.Paths(d.isRoute)
+	read, shared := d.policy.Paths(d.asked)
 	if !shared {
 		return nil
 	}
@@ -85,9 +85,12 @@ func (d *differential) document(t *testing.T, c programCase) ast.Value {
 	t.Helper()
 	var made policy.Keyed
 	var err error
-	if d.isRoute {
+	switch d.asked {
+	case "route":
 		made, err = d.policy.KeyRoute(c.input(t), c.proxied(t))
-	} else {
+	case "evaluate":
+		made, err = d.policy.KeyEvaluate(c.input(t), c.evaluation())
+	default:
 		made, err = d.policy.KeyCheck(c.input(t), c.question(t))
 	}
 	if err != nil {
