@@ -33,6 +33,15 @@ func TestMemo_scope(t *testing.T) {
 	f(false, &bundle.Bundle{Rego: "1", Modules: modules}, Options{Builtins: []string{"time.now_ns"}})
 	f(false, &bundle.Bundle{Modules: modules}, Options{})
 	f(false, &bundle.Bundle{Modules: modules}, Options{})
+	for _, chosen := range []bundle.Entrypoints{
+		{Check: "a/b"}, {Route: "a/b"}, {Evaluate: "a/b"}, {Search: bundle.Search{Subject: "a/b"}}, {Search: bundle.Search{Resource: "a/b"}}, {Search: bundle.Search{Action: "a/b"}},
+	} {
+		got := m.scope(&bundle.Bundle{}, Options{}, chosen)
+		if seen[got] {
+			t.Errorf("%+v: number %d of %v", chosen, got, seen)
+		}
+		seen[got] = true
+	}
 	if again := m.scope(&bundle.Bundle{}, Options{}, libraryEntrypoints); again != none {
 		t.Errorf("no rules have number %d, and had %d", again, none)
 	}
