@@ -14,17 +14,13 @@ import (
 func (p *Policy) Evaluate(ctx context.Context, in Input, e *authzen.Evaluation) (answer *decision.Answer, cause error) {
 	m := matter{Evaluation: e}
 	in = p.gated(m.asked(in))
-	read, err := m.document(&p.evaluate.entrypoint, in)
-	if err != nil {
-		return failed(err), nil
-	}
 	k := p.key(&p.evaluate.entrypoint)
 	defer p.done(k)
-	k.matter(&p.evaluate.entrypoint, in, read, p.scope)
+	k.matter(&p.evaluate.entrypoint, in, m, p.scope)
 	if known, ok := p.find(k); ok {
 		return known.answer, known.cause
 	}
-	document, err := matterDocument(&p.evaluate.entrypoint, in, read)
+	document, err := m.document(&p.evaluate.entrypoint, in)
 	if err != nil {
 		return failed(err), nil
 	}

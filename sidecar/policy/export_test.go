@@ -76,21 +76,11 @@ func (p *Policy) KeySearch(in Input, s *authzen.Search) (Keyed, error) {
 
 func (p *Policy) keyMatter(in Input, e *entrypoint, m matter) (Keyed, error) {
 	in = p.gated(m.asked(in))
-	all, err := m.document(everything, in)
+	document, err := m.document(everything, in)
 	if err != nil {
 		return Keyed{}, err
 	}
-	document, err := matterDocument(everything, in, all)
-	if err != nil {
-		return Keyed{}, err
-	}
-	return keyed(e, document, func(k *key, e *entrypoint) {
-		read, err := m.document(e, in)
-		if err != nil {
-			panic(err) // all of it could be made
-		}
-		k.matter(e, in, read, p.scope)
-	}), nil
+	return keyed(e, document, func(k *key, e *entrypoint) { k.matter(e, in, m, p.scope) }), nil
 }
 
 // keyed appends the parts one by one, and all of them at once.
@@ -205,11 +195,7 @@ func (p *Policy) PlainRoute(ctx context.Context, in Input, r request.Proxied) (d
 func (p *Policy) PlainEvaluate(ctx context.Context, in Input, e *authzen.Evaluation) (decision.Decision, error) {
 	m := matter{Evaluation: e}
 	in = p.gated(m.asked(in))
-	read, err := m.document(everything, in)
-	if err != nil {
-		return decision.Decision{}, err
-	}
-	document, err := matterDocument(everything, in, read)
+	document, err := m.document(everything, in)
 	if err != nil {
 		return decision.Decision{}, err
 	}

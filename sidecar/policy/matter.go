@@ -9,7 +9,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"postern/sidecar/authzen"
-	"postern/sidecar/requirement"
 )
 
 // errMalformed: what is asked cannot be handed to a policy.
@@ -29,82 +28,85 @@ func (m matter) asked(in Input) Input {
 	return in
 }
 
-// document is what the input says of the matter, as far as the entrypoint reads it. What it
-// reads and cannot be read is an error: a rule that denies by it would find nothing.
+// document is the input of the evaluate and search entrypoints (DESIGN section 4, column
+// evaluate, search), with as much of the matter as the entrypoint reads. What it reads and
+// cannot be read is an error: a rule that denies by it would find nothing.
 func (m matter) document(e *entrypoint, in Input) (ast.Object, error) {
-	object := ast.NewObject()
-	for _, part := range []struct {
-		name  string
-		there bool
-		term  func() (*ast.Term, error)
-	}{
-		{"subject", true, func() (*ast.Term, error) { return m.subject(in) }},
-		{"action", m.seeks != authzen.Actions, m.action},
-		{"resource", true, func() (*ast.Term, error) { return m.resource(in) }},
-		{"context", m.Context != nil, func() (*ast.Term, error) { return optional(m.Context) }},
-	} {
-		if !part.there || !e.footprint.reads(part.name) {
+	object, err := in.document(e)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"subject", "action", "resource", "context"} {
+		if !e.footprint.reads(name) {
 			continue
 		}
-		term, err := part.term()
+		term, err := m.part(name, in)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", errMalformed, part.name, err)
+			return nil, fmt.Errorf("%w: %s: %w", errMalformed, name, err)
 		}
-		object.Insert(ast.InternedTerm(part.name), term)
+		if term != nil {
+			object.Insert(ast.InternedTerm(name), term)
+		}
 	}
-	if in.Subject != nil && m.ofOrganization() {
-		object.Insert(ast.InternedTerm("user_id"), ast.StringTerm(in.Subject.Session.UserID))
+	if user, ok := m.user(in); ok {
+		object.Insert(ast.InternedTerm("user_id"), ast.StringTerm(user))
 	}
 	return object, nil
 }
 
-// ofOrganization reports whether the action may be one of an organization. It is known by
-// its name alone: the user is in the input only then, so that users share the rest.
-func (m matter) ofOrganization() bool {
-	return m.seeks == authzen.Actions || !strings.Contains(m.Action.Name, ":")
-}
-
-// subject is input.subject. The id of a session is its token, which no policy sees.
-func (m matter) subject(in Input) (*ast.Term, error) {
-	object := ast.NewObject(member("type", ast.StringTerm(m.Subject.Type)))
-	if in.Trusted && m.seeks != authzen.Subjects {
-		object.Insert(ast.InternedTerm("id"), ast.StringTerm(m.Subject.ID))
-	}
-	return withProperties(object, m.Subject.Properties)
-}
-
-// action is input.action.
-func (m matter) action() (*ast.Term, error) {
-	return withProperties(ast.NewObject(member("name", ast.StringTerm(m.Action.Name))), m.Action.Properties)
-}
-
-// resource is input.resource. About a session rules are asked that are written for POST
-// /v1/check, and look for what is said of a resource directly in it: it stands there too.
-func (m matter) resource(in Input) (*ast.Term, error) {
-	object := ast.NewObject(member("type", ast.StringTerm(m.Resource.Type)))
-	if m.seeks != authzen.Resources {
-		object.Insert(ast.InternedTerm("id"), ast.StringTerm(m.Resource.ID))
-	}
-	term, err := withProperties(object, m.Resource.Properties)
-	if err != nil || in.Trusted {
-		return term, err
-	}
-	said := object.Get(ast.InternedTerm("properties"))
-	if said == nil {
-		return term, nil
-	}
-	return term, said.Value.(ast.Object).Iter(func(name, value *ast.Term) error {
-		switch nameOf(name) {
-		case "type", "id", "properties":
-		default:
-			object.Insert(name, value)
+// part is a part of the input that is about the matter, nil where it is not there.
+func (m matter) part(name string, in Input) (*ast.Term, error) {
+	switch name {
+	case "subject":
+		return withProperties(m.subject(in), m.Subject.Properties)
+	case "action":
+		if m.seeks == authzen.Actions {
+			return nil, nil
 		}
-		return nil
-	})
+		return withProperties(m.action(), m.Action.Properties)
+	case "resource":
+		term, err := withProperties(m.resource(), m.Resource.Properties)
+		if err == nil && !in.Trusted {
+			lift(term.Value.(ast.Object))
+		}
+		return term, err
+	default:
+		if m.Context == nil {
+			return nil, nil
+		}
+		return optional(m.Context)
+	}
 }
 
-// withProperties adds the properties, an object of JSON, where there are any.
-func withProperties(object ast.Object, raw jsontext.Value) (*ast.Term, error) {
+// A said is a member of an entity or an action that is a text.
+type said struct{ name, text string }
+
+// subject is what input.subject says besides properties, by name. The id of a session is its
+// token, which no policy sees.
+func (m matter) subject(in Input) []said {
+	kind := said{"type", m.Subject.Type}
+	if in.Trusted && m.seeks != authzen.Subjects {
+		return []said{{"id", m.Subject.ID}, kind}
+	}
+	return []said{kind}
+}
+
+func (m matter) action() []said { return []said{{"name", m.Action.Name}} }
+
+func (m matter) resource() []said {
+	kind := said{"type", m.Resource.Type}
+	if m.seeks != authzen.Resources {
+		return []said{{"id", m.Resource.ID}, kind}
+	}
+	return []said{kind}
+}
+
+// withProperties is an entity with its properties, an object of JSON, where there are any.
+func withProperties(all []said, raw jsontext.Value) (*ast.Term, error) {
+	object := ast.NewObject()
+	for _, s := range all {
+		object.Insert(ast.InternedTerm(s.name), ast.StringTerm(s.text))
+	}
 	if raw == nil {
 		return ast.NewTerm(object), nil
 	}
@@ -119,28 +121,28 @@ func withProperties(object ast.Object, raw jsontext.Value) (*ast.Term, error) {
 	return ast.NewTerm(object), nil
 }
 
-// matterDocument is the input of the evaluate and search entrypoints (DESIGN section 4,
-// column evaluate, search), with what was read of the matter.
-func matterDocument(e *entrypoint, in Input, read ast.Object) (ast.Value, error) {
-	object, err := in.document(e)
-	if err != nil {
-		return nil, err
+// lift puts a resource's properties beside them too: about a session rules are asked that are
+// written for POST /v1/check, and look there for what is said of a resource. None of them
+// takes the place of what the resource is.
+func lift(resource ast.Object) {
+	properties := resource.Get(ast.InternedTerm("properties"))
+	if properties == nil {
+		return
 	}
-	read.Foreach(func(name, value *ast.Term) { object.Insert(name, value) })
-	return object, nil
+	properties.Value.(ast.Object).Foreach(func(name, value *ast.Term) {
+		switch nameOf(name) {
+		case "type", "id", "properties":
+		default:
+			resource.Insert(name, value)
+		}
+	})
 }
 
-// matter appends to a key what an entrypoint reads of who asks, and of the matter.
-func (k *key) matter(e *entrypoint, in Input, read ast.Object, scope uint64) {
-	for i := range e.footprint.parts {
-		p := &e.footprint.parts[i]
-		if k.none || k.who(e, p, in, scope, requirement.Asks{}) {
-			continue
-		}
-		var value ast.Value
-		if term := read.Get(ast.InternedTerm(p.name)); term != nil {
-			value = term.Value
-		}
-		k.part(p, value)
+// user is input.user_id, which is there about an action of an organization. That is known by
+// its name alone, so that users share all others.
+func (m matter) user(in Input) (user string, ok bool) {
+	if in.Subject == nil || m.seeks != authzen.Actions && strings.Contains(m.Action.Name, ":") {
+		return "", false
 	}
+	return in.Subject.Session.UserID, true
 }

@@ -49,17 +49,13 @@ func (p *Policy) Search(ctx context.Context, in Input, s *authzen.Search) ([]aut
 func (p *Policy) found(ctx context.Context, in Input, by *searchRule, s *authzen.Search) ([]authzen.Result, error) {
 	m := matter{&s.Evaluation, s.Kind}
 	in = p.gated(m.asked(in))
-	read, err := m.document(&by.entrypoint, in)
-	if err != nil {
-		return nil, err
-	}
 	k := p.key(&by.entrypoint)
 	defer p.done(k)
-	k.matter(&by.entrypoint, in, read, p.scope)
+	k.matter(&by.entrypoint, in, m, p.scope)
 	if known, ok := p.find(k); ok {
 		return known.found, nil
 	}
-	document, err := matterDocument(&by.entrypoint, in, read)
+	document, err := m.document(&by.entrypoint, in)
 	if err != nil {
 		return nil, err
 	}
