@@ -40,11 +40,13 @@ var arrows = map[string][]string{
 	"response":     {},
 	"watch":        {},
 	"audit":        {},
+	"secretfile":   {},
+	"certificate":  {"secretfile"},
 	"config":       {},
 	"failmode":     {},
 	"server": {
 		"authzen", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "config",
+		"response", "watch", "audit", "certificate", "config",
 	},
 }
 
