@@ -42,11 +42,12 @@ var arrows = map[string][]string{
 	"audit":        {},
 	"secretfile":   {},
 	"certificate":  {"secretfile"},
+	"client":       {"secretfile"},
 	"config":       {},
 	"failmode":     {},
 	"server": {
 		"authzen", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "config",
+		"response", "watch", "audit", "certificate", "client", "config",
 	},
 }
 
