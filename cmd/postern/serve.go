@@ -26,8 +26,8 @@ func serveCommand() *cobra.Command {
 Every flag is also a variable (POSTERN_LISTEN for --listen) and a key of the file that
 --config names; a flag beats the variable, which beats the file. The file has more keys
 (doors, sign_in_url, identity_headers, limits and others): --check-config prints them all.
-SIGHUP looks for new bundles and keys at once; files are watched anyway, and URLs fetched
-now and then.`,
+SIGHUP looks for new bundles, keys, certificates and clients' tokens at once; files are
+watched anyway, and URLs fetched now and then.`,
 		Example: `  postern serve --bundle ./policies --issuer https://clerk.example.com \
     --jwks https://clerk.example.com/.well-known/jwks.json --authorized-party https://app.example.com`,
 		Args: cobra.NoArgs,
@@ -106,6 +106,9 @@ func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) err
 	}
 	if err := s.Check(ctx); err != nil {
 		return err
+	}
+	for _, n := range s.Notes() {
+		fmt.Fprintf(errs, "warning: %s\n", n)
 	}
 	_, err = fmt.Fprintln(out, "bundles and keys load; serve would start")
 	return err

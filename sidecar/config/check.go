@@ -139,7 +139,14 @@ func (k checker) tls(key string, t TLS) {
 	if len(t.ClientSANs) > 0 && t.ClientCA == "" {
 		k.lacks(join(key, "client_ca"), "is missing beside client_sans")
 	}
+	if t.ClientSANs != nil && len(t.ClientSANs) == 0 {
+		k.wrong(join(key, "client_sans"), "is empty: name at least one, or leave it out to let in every client of client_ca")
+	}
 	k.unique(join(key, "client_sans"), t.ClientSANs, checkName)
+	if t.MinVersion != "" { // the zero TLS has none, and is none
+		_, err := parseTLSVersion(string(t.MinVersion))
+		k.must(join(key, "min_version"), err)
+	}
 }
 
 func (k checker) bundles() {
@@ -171,7 +178,7 @@ func (k checker) doors() {
 	if !d.Check && !d.ExtAuthz && !d.ForwardAuth && !d.AuthRequest && !d.AuthZEN && !d.OPA {
 		k.wrong("doors", "every door is closed: nothing would be answered")
 	}
-	if k.Clients != (Clients{}) {
+	if !k.Clients.None() {
 		return
 	}
 	for _, door := range []struct {
@@ -179,27 +186,8 @@ func (k checker) doors() {
 		open bool
 	}{{"doors.authzen", d.AuthZEN}, {"doors.opa", d.OPA}} {
 		if door.open {
-			k.wrong(door.key, "answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}")
+			k.wrong(door.key, "answers questions about others, so it needs clients: {tokens_file, mtls, unix_uids or anonymous: loopback}")
 		}
-	}
-}
-
-func (k checker) clients() {
-	c, said := k.Clients, 0
-	for _, is := range []bool{c.TokensFile != "", c.MTLS, c.Anonymous != ""} {
-		if is {
-			said++
-		}
-	}
-	if said > 1 {
-		k.wrong("clients", "needs exactly one of tokens_file, mtls and anonymous")
-	}
-	k.optional("clients.tokens_file", c.TokensFile, checkPath)
-	if c.Anonymous != "" && c.Anonymous != AnonymousLoopback {
-		k.wrong("clients.anonymous", "%s is not supported: only loopback is", show(c.Anonymous))
-	}
-	if c.MTLS && k.HTTP.TLS.ClientCA == "" {
-		k.wrong("clients.mtls", "needs http.tls.client_ca")
 	}
 }
 

@@ -143,12 +143,16 @@ func TestValidate_unsupported(t *testing.T) {
 	f(func(c *Config) { c.HTTP.TLS = TLS{Cert: "c", Key: "k", ClientSANs: []string{"a"}} }, "http.tls.client_ca: is missing beside client_sans")
 	f(func(c *Config) { c.HTTP.TLS = TLS{Cert: "-----BEGIN CERTIFICATE-----", Key: "k"} }, "http.tls.cert: is a secret or a key: give the path of a file with it")
 	f(func(c *Config) { c.Doors.AuthZEN, c.Doors.OPA = true, true },
-		"doors.authzen: answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}",
-		"doors.opa: answers questions about others, so it needs clients: {tokens_file, mtls or anonymous: loopback}")
+		"doors.authzen: answers questions about others, so it needs clients: {tokens_file, mtls, unix_uids or anonymous: loopback}",
+		"doors.opa: answers questions about others, so it needs clients: {tokens_file, mtls, unix_uids or anonymous: loopback}")
 	f(func(c *Config) { c.Doors.OPA, c.Clients.Anonymous = true, "loopback" })
 	f(func(c *Config) { c.Clients.Anonymous = "everyone" }, `clients.anonymous: "everyone" is not supported: only loopback is`)
 	f(func(c *Config) { c.Clients.MTLS = true }, "clients.mtls: needs http.tls.client_ca")
-	f(func(c *Config) { c.Clients = Clients{TokensFile: "t", Anonymous: "loopback"} }, "clients: needs exactly one of tokens_file, mtls and anonymous")
+	f(func(c *Config) { c.Clients = Clients{TokensFile: "t", Anonymous: "loopback"} }, "clients: needs exactly one of tokens_file, mtls, unix_uids and anonymous")
+	f(func(c *Config) {
+		c.Doors.OPA, c.Clients.UnixUIDs, c.HTTP.Listen = true, []int{0, 1000}, Address{"unix", "/s"}
+	})
+	f(func(c *Config) { c.Clients = Clients{UnixUIDs: []int{1}, MTLS: true} }, "clients: needs exactly one of tokens_file, mtls, unix_uids and anonymous")
 	f(func(c *Config) { c.SignInURL = "http://x.example/" }, `sign_in_url: "http://x.example/" must be https: http is for loopback only`)
 	f(func(c *Config) { c.SignInURL = "https://x.example/sign-in?a=b" })
 	f(func(c *Config) { c.IdentityHeaders.Prefix = "X_User" }, `identity_headers.prefix: "X_User" is no prefix: want lower-case letters, digits and hyphens, with a hyphen at the end`)
@@ -183,16 +187,12 @@ func TestUnsupported(t *testing.T) {
 			t.Fatalf("Load with %q = %v, want no error", line, err)
 		}
 	}
-	f("http: {tls: {cert: c, key: k}}", "20: http.tls.cert: ", "28: http.tls.key: ")
-	f("grpc: {tls: {client_sans: [a]}}", "27: grpc.tls.client_sans: ")
-	f("admin: {tls: {client_ca: c}}", "26: admin.tls.client_ca: ")
 	f("doors: {authzen: true}", "18: doors.authzen: ")
 	f("doors: {opa: true}", "14: doors.opa: ")
-	f("clients: {tokens_file: t}", "24: clients.tokens_file: ")
-	f("clients: {mtls: true}", "17: clients.mtls: ")
 	// Said, but as the default has it, or supported.
 	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
 	f("entrypoints: {check: a/b, route: a/b, evaluate: a/b, search: {subject: a/b}}\ndoors: {ext_authz: false}")
+	f("http: {tls: {cert: c, key: k, client_ca: a, client_sans: [b], min_version: 1.2}}\nclients: {tokens_file: t}")
 
 	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
 	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
@@ -229,7 +229,7 @@ func TestWarnings(t *testing.T) {
 	f(func(c *Config) { c.Issuers.List[0].AuthorizedParties = Parties{Any: true} }, "--authorized-party: any: tokens that were made for another party are accepted")
 	f(func(c *Config) { c.Issuers.List[0].TreatPendingAsSignedOut = false }, "--issuer: sessions with tasks still to do count as signed in")
 	f(func(c *Config) { c.Issuers.List[0].ClockSkew = 2 * time.Minute }, "--issuer: expired tokens are accepted for another 2m0s")
-	f(func(c *Config) { c.Clients.Anonymous = "loopback" }, "clients.anonymous: everyone on this machine may ask about others")
+	f(func(c *Config) { c.Clients.Anonymous = "loopback" }, "clients.anonymous: everyone on this machine may ask about others, and whoever a proxy on it forwards")
 	f(func(c *Config) { c.Policy.Deadline = 200 * time.Millisecond }, "policy.deadline: 200ms is not under the 200ms that Envoy waits: a slow answer is its failure mode")
 	f(func(c *Config) { c.Policy.Deadline = 199 * time.Millisecond })
 	f(func(c *Config) { c.Policy.Builtins = []string{"time.now_ns"} }, "policy.builtins: policies may call time.now_ns: their decisions are not memoised")

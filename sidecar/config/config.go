@@ -51,7 +51,7 @@ type Config struct {
 	DecisionLog string `key:"decision_log"`
 	// Log is the server's own log, on standard error.
 	Log Log `key:"log"`
-	// Watch is how changes of bundles and key files are noticed.
+	// Watch is how changes of bundles, keys, certificates and clients' tokens are noticed.
 	Watch Watch `key:"watch"`
 
 	places map[string]place // where each key was set, by its path
@@ -96,6 +96,8 @@ type TLS struct {
 	ClientCA string `key:"client_ca"`
 	// ClientSANs are the subject alternative names that a client needs one of.
 	ClientSANs []string `key:"client_sans"`
+	// MinVersion is the oldest version of TLS that is spoken: 1.3 or 1.2.
+	MinVersion TLSVersion `key:"min_version"`
 }
 
 // A Bundle is one source of policy: exactly one of Path and URL is set.
@@ -124,10 +126,12 @@ type Doors struct {
 
 // Clients are who may ask about others. At most one member is set.
 type Clients struct {
-	// TokensFile is the path of a file with the clients' bearer tokens.
+	// TokensFile is the path of a file with the clients' bearer tokens: a name and a token a line, with spaces between them; empty lines and those that begin with # are not read.
 	TokensFile string `key:"tokens_file"`
 	// MTLS lets in every client with a certificate of tls.client_ca.
 	MTLS bool `key:"mtls"`
+	// UnixUIDs are the users, by number, that http.listen lets in, where it is a Unix socket; Linux alone knows them.
+	UnixUIDs []int `key:"unix_uids"`
 	// Anonymous lets in clients without credentials; only loopback may be said.
 	Anonymous string `key:"anonymous"`
 }
@@ -213,7 +217,7 @@ type Log struct {
 	Format LogFormat `key:"format"`
 }
 
-// Watch is how changes of bundles and key files are noticed.
+// Watch is how changes of bundles, keys, certificates and clients' tokens are noticed.
 type Watch struct {
 	// Settle is how long it must be quiet after a change before a reload.
 	Settle time.Duration `key:"settle"`
@@ -225,9 +229,9 @@ type Watch struct {
 // bundles and issuers have no default.
 func Default() *Config {
 	return &Config{
-		HTTP:              HTTP{Listen: tcp("127.0.0.1:8181")},
-		GRPC:              GRPC{Listen: tcp("127.0.0.1:9191")},
-		Admin:             Admin{Listen: tcp("127.0.0.1:8282")},
+		HTTP:              HTTP{Listen: tcp("127.0.0.1:8181"), TLS: TLS{MinVersion: TLS13}},
+		GRPC:              GRPC{Listen: tcp("127.0.0.1:9191"), TLS: TLS{MinVersion: TLS13}},
+		Admin:             Admin{Listen: tcp("127.0.0.1:8282"), TLS: TLS{MinVersion: TLS13}},
 		Doors:             Doors{Check: true, ExtAuthz: true, ForwardAuth: true, AuthRequest: true},
 		IdentityHeaders:   IdentityHeaders{Prefix: "x-postern-", User: "user", Session: "session", Org: "org", Role: "role", Permissions: "permissions"},
 		UnavailableStatus: 403,

@@ -124,7 +124,7 @@ clients: {anonymous: everyone}
 		`postern.yaml:13:1: polciy: unknown key; did you mean "policy"?`,
 		`postern.yaml:14:20: policy.deadline: must be more than 0`,
 		`postern.yaml:15:17: limits.token: 64KiB cannot arrive in limits.header, 16KiB`,
-		`postern.yaml:16:22: clients.anonymous: this build cannot do it yet: clients of their own`,
+		`postern.yaml:16:22: clients.anonymous: "everyone" is not supported: only loopback is`,
 		`POSTERN_NOPE: unknown variable`,
 		`POSTERN_GRPC_LISTEN: "x" is no address: want host:port, with IPv6 in brackets, or unix:///path`,
 		`--log-level: "loud" is no level: want debug, info, warn or error`,

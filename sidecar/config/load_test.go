@@ -11,7 +11,9 @@ import (
 
 // Every key that this build supports, each unlike its default.
 const fullFile = `
-http: {listen: "127.0.0.1:8001"}
+http:
+  listen: "127.0.0.1:8001"
+  tls: {cert: cert.pem, key: key.pem, client_ca: ca.pem, client_sans: ["spiffe://a/b", c], min_version: 1.2}
 grpc:
   listen: unix:///run/postern/grpc.sock
   reflection: true
@@ -45,6 +47,7 @@ issuers:
     actor: /act
     factor_age: /fva
 doors: {check: false, ext_authz: true, forward_auth: false, auth_request: true, authzen: false, opa: false}
+clients: {mtls: true}
 sign_in_url: https://accounts.example.com/sign-in?theme=dark
 identity_headers: {prefix: "", user: remote-user, session: "", org: remote-org, role: remote-role, permissions: remote-groups}
 unavailable_status: 503
@@ -61,9 +64,9 @@ func TestLoad_everyKey(t *testing.T) {
 	got := mustLoad(t, fullFile, nil, nil)
 	got.places = nil
 	want := &Config{
-		HTTP:      HTTP{Listen: Address{"tcp", "127.0.0.1:8001"}},
-		GRPC:      GRPC{Listen: Address{"unix", "/run/postern/grpc.sock"}, Reflection: true},
-		Admin:     Admin{Listen: Address{"tcp", "[::1]:8003"}, PProf: true},
+		HTTP:      HTTP{Listen: Address{"tcp", "127.0.0.1:8001"}, TLS: TLS{"cert.pem", "key.pem", "ca.pem", []string{"spiffe://a/b", "c"}, TLS12}},
+		GRPC:      GRPC{Listen: Address{"unix", "/run/postern/grpc.sock"}, TLS: TLS{MinVersion: TLS13}, Reflection: true},
+		Admin:     Admin{Listen: Address{"tcp", "[::1]:8003"}, TLS: TLS{MinVersion: TLS13}, PProf: true},
 		PublicURL: "https://pdp.example.com/postern",
 		Bundles:   Bundles{{Path: "bundles/demo"}, {Path: "extra.tar.gz"}},
 		Issuers: Issuers{List: []Issuer{{
@@ -83,6 +86,7 @@ func TestLoad_everyKey(t *testing.T) {
 			Cookie: "__session", ClockSkew: 5 * time.Second, TreatPendingAsSignedOut: true,
 		}}},
 		Doors:             Doors{ExtAuthz: true, AuthRequest: true},
+		Clients:           Clients{MTLS: true},
 		SignInURL:         "https://accounts.example.com/sign-in?theme=dark",
 		IdentityHeaders:   IdentityHeaders{User: "remote-user", Org: "remote-org", Role: "remote-role", Permissions: "remote-groups"},
 		UnavailableStatus: 503,

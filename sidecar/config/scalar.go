@@ -38,6 +38,7 @@ var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[time.Duration](): {"a duration such as 100ms", []string{"!!int", "!!str"}, parsing(parseDuration)},
 	reflect.TypeFor[Address]():       {"an address, host:port or unix:///path", []string{"!!str"}, parsing(ParseAddress)},
 	reflect.TypeFor[slog.Level]():    {"debug, info, warn or error", []string{"!!str"}, parsing(parseLevel)},
+	reflect.TypeFor[TLSVersion]():    {"1.3 or 1.2", []string{"!!float", "!!str"}, parsing(parseTLSVersion)},
 	reflect.TypeFor[LogFormat]():     {"json or text", []string{"!!str"}, parsing(parseFormat)},
 }
 

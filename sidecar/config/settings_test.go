@@ -52,14 +52,14 @@ func TestSettings(t *testing.T) {
 // The file's keys and their defaults are a contract.
 func TestKeys(t *testing.T) {
 	want := strings.Fields(`
-http.listen=127.0.0.1:8181 http.tls.cert= http.tls.key= http.tls.client_ca= http.tls.client_sans=
-grpc.listen=127.0.0.1:9191 grpc.tls.cert= grpc.tls.key= grpc.tls.client_ca= grpc.tls.client_sans= grpc.reflection=false
-admin.listen=127.0.0.1:8282 admin.tls.cert= admin.tls.key= admin.tls.client_ca= admin.tls.client_sans= admin.pprof=false
+http.listen=127.0.0.1:8181 http.tls.cert= http.tls.key= http.tls.client_ca= http.tls.client_sans= http.tls.min_version=1.3
+grpc.listen=127.0.0.1:9191 grpc.tls.cert= grpc.tls.key= grpc.tls.client_ca= grpc.tls.client_sans= grpc.tls.min_version=1.3 grpc.reflection=false
+admin.listen=127.0.0.1:8282 admin.tls.cert= admin.tls.key= admin.tls.client_ca= admin.tls.client_sans= admin.tls.min_version=1.3 admin.pprof=false
 public_url= bundles[].path= bundles[].url=
 issuers[].issuer= issuers[].jwks= issuers[].public_key= issuers[].authorized_parties= issuers[].audience= issuers[].algorithms=RS256
 issuers[].claims=clerk issuers[].cookie=__session issuers[].clock_skew=5s issuers[].treat_pending_as_signed_out=true
 doors.check=true doors.ext_authz=true doors.forward_auth=true doors.auth_request=true doors.authzen=false doors.opa=false
-clients.tokens_file= clients.mtls=false clients.anonymous= sign_in_url=
+clients.tokens_file= clients.mtls=false clients.unix_uids= clients.anonymous= sign_in_url=
 identity_headers.prefix=x-postern- identity_headers.user=user identity_headers.session=session identity_headers.org=org identity_headers.role=role
 identity_headers.permissions=permissions unavailable_status=403
 entrypoints.check= entrypoints.route= entrypoints.evaluate= entrypoints.search.subject= entrypoints.search.resource= entrypoints.search.action=

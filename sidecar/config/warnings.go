@@ -28,7 +28,7 @@ func (c *Config) Warnings() []string {
 		warnIssuer(index("issuers", n), i, warn)
 	}
 	if c.Clients.Anonymous != "" {
-		warn("clients.anonymous", "everyone on this machine may ask about others")
+		warn("clients.anonymous", "everyone on this machine may ask about others, and whoever a proxy on it forwards")
 	}
 	if c.Policy.Deadline >= envoyTimeout {
 		warn("policy.deadline", "%s is not under the %s that Envoy waits: a slow answer is its failure mode", c.Policy.Deadline, envoyTimeout)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"postern/sidecar/certificate"
+	"postern/sidecar/client"
 	"postern/sidecar/policy"
 	"postern/sidecar/token"
 )
@@ -52,6 +54,10 @@ type Status struct {
 	Bundle    *BundleStatus     `json:"bundle"`
 	Reload    *reload           `json:"last_reload"`
 	Issuers   []IssuerStatus    `json:"issuers"`
+	// TLS are the certificates of the listeners that speak it, by listener, and Clients the
+	// tokens of those who may ask about others.
+	TLS     map[string]certificate.Status `json:"tls,omitempty"`
+	Clients *client.Status                `json:"clients,omitempty"`
 }
 
 // BundleStatus is the bundle that decides.
@@ -108,6 +114,16 @@ func (s *Server) status() Status {
 			st.Bundle.Files = append(st.Bundle.Files, FileStatus(f))
 		}
 		st.Bundle.Entrypoints = entrypoints(snap.policy)
+	}
+	if len(s.identities) > 0 {
+		st.TLS = map[string]certificate.Status{}
+	}
+	for listener, i := range s.identities {
+		st.TLS[listener] = i.Status()
+	}
+	if s.clientTokens != nil {
+		tokens := s.clientTokens.Status()
+		st.Clients = &tokens
 	}
 	for _, ic := range s.config.Issuers.List {
 		st.Issuers = append(st.Issuers, IssuerStatus{Issuer: ic.Issuer, Keys: s.issuers[ic.Issuer].keys.Status()})

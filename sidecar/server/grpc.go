@@ -7,6 +7,8 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // for clients that compress: without it they would see an error
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -49,7 +51,12 @@ var authorization = grpc.ServiceDesc{
 
 // grpc is the server of Envoy's gRPC listener.
 func (s *Server) grpc() *grpc.Server {
+	secured := credentials.TransportCredentials(insecure.NewCredentials())
+	if i, ok := s.identities[listenerGRPC]; ok {
+		secured = handshakes{secured, i}
+	}
 	g := grpc.NewServer(
+		grpc.Creds(secured),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.ForceServerCodecV2(encoded{encoding.GetCodecV2("proto")}),
 		// Goroutines that go from call to call keep their stacks, which others have to grow.

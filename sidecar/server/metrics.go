@@ -19,7 +19,12 @@ type metrics struct {
 	seconds   *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
 	keyLoads  *prometheus.CounterVec
-	byDoor    map[decision.Door]*tally
+
+	certificates *prometheus.CounterVec
+	handshakes   *prometheus.CounterVec
+	tokens       *prometheus.CounterVec
+
+	byDoor map[decision.Door]*tally
 }
 
 func newMetrics(s *Server) *metrics {
@@ -41,13 +46,25 @@ func newMetrics(s *Server) *metrics {
 		keyLoads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postern_key_reloads_total", Help: "Key set loads by issuer and result (ok, error).",
 		}, []string{"issuer", "result"}),
+		certificates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_tls_certificate_reloads_total", Help: "Loads of certificates that changed, or could not be loaded, by listener and result (ok, error).",
+		}, []string{"listener", "result"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_tls_handshake_errors_total", Help: "TLS handshakes that failed, by listener.",
+		}, []string{"listener"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postern_client_token_reloads_total", Help: "Loads of clients' tokens that changed, or could not be loaded, by result (ok, error).",
+		}, []string{"result"}),
 	}
 	m.byDoor = m.tallies()
-	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads,
+	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads, m.certificates, m.handshakes, m.tokens,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		state{s})
 	for _, result := range []string{"ok", "error"} {
 		m.reloads.WithLabelValues(result)
+	}
+	for listener := range s.identities {
+		m.handshakes.WithLabelValues(listener)
 	}
 	return m
 }
@@ -162,12 +179,13 @@ var (
 	descMemoOut   = prometheus.NewDesc("postern_decision_memo_evictions_total", "Remembered decisions that were dropped for want of room.", nil, nil)
 	descMemoBytes = prometheus.NewDesc("postern_decision_memo_bytes", "Room that remembered decisions take, roughly.", nil, nil)
 	descKeys      = prometheus.NewDesc("postern_keys", "Usable keys by issuer.", []string{"issuer"}, nil)
+	descNotAfter  = prometheus.NewDesc("postern_tls_certificate_not_after_timestamp_seconds", "When the first certificate of a listener's chain expires.", []string{"listener"}, nil)
 )
 
 func (c state) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descBundle, descLoaded, descAge, descInFlight, descAbandoned,
-		descLost, descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys,
+		descLost, descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descNotAfter,
 	} {
 		ch <- d
 	}
@@ -205,5 +223,10 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMemoBytes, float64(memo.Bytes))
 	for name, i := range c.s.issuers {
 		gauge(descKeys, float64(i.keys.Status().Keys), name)
+	}
+	for listener, i := range c.s.identities {
+		if end := i.Status().NotAfter; !end.IsZero() {
+			gauge(descNotAfter, float64(end.Unix()), listener)
+		}
 	}
 }

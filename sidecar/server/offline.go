@@ -12,10 +12,28 @@ import (
 	"postern/sidecar/request"
 )
 
-// Check loads the bundle and every issuer's keys once, and reports all that is wrong.
+// Check loads the bundle, every issuer's keys, the listeners' certificates and the clients'
+// tokens once, and reports all that is wrong.
 func (s *Server) Check(ctx context.Context) error {
 	_, err := s.loadOnce(ctx)
-	return err
+	return errors.Join(err, s.loadCredentials())
+}
+
+// Notes are what [Server.Check] found wrong with certificates and tokens, and no reason to
+// refuse them.
+func (s *Server) Notes() []string {
+	var all []string
+	for _, listener := range s.listenersWithTLS() {
+		for _, note := range s.identities[listener].Status().Notes {
+			all = append(all, listener+".tls: "+note)
+		}
+	}
+	if s.clientTokens != nil {
+		for _, note := range s.clientTokens.Status().Notes {
+			all = append(all, "clients.tokens_file: "+note)
+		}
+	}
+	return all
 }
 
 // Offline loads the bundle and the keys once and verifies one token, for a question that

@@ -20,6 +20,8 @@ import (
 
 	"postern/sidecar/audit"
 	"postern/sidecar/cache"
+	"postern/sidecar/certificate"
+	"postern/sidecar/client"
 	"postern/sidecar/config"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
@@ -73,6 +75,9 @@ type Server struct {
 	audit     *audit.Log
 	metrics   *metrics
 
+	identities   map[string]*certificate.Identity // of the listeners that speak TLS, by name
+	clientTokens *client.Tokens                   // nil where clients bring none
+
 	current   atomic.Pointer[snapshot] // nil until the first good bundle
 	reload    atomic.Pointer[reload]   // the last attempt
 	building  atomic.Bool              // a load is under way, perhaps without its caller
@@ -82,6 +87,8 @@ type Server struct {
 
 	bundleTurn sync.Mutex // keeps loads of the bundle from overlapping
 	keysTurn   sync.Mutex // keeps loads of keys from overlapping
+
+	credentialsTurn sync.Mutex // keeps loads of certificates and clients' tokens from overlapping
 
 	mu        sync.Mutex // guards addresses
 	addresses map[string]string
@@ -108,6 +115,9 @@ func New(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if len(o.Config.Clients.UnixUIDs) > 0 && !client.KnowsUsers {
+		return nil, errors.New("clients.unix_uids: the users of Unix sockets are not known on this system")
+	}
 	s.reload.Store(&reload{})
 	s.identity = s.answers.Identity.Names()
 	var err error
@@ -133,6 +143,10 @@ func New(o Options) (*Server, error) {
 	if s.audit, err = audit.Open(o.Config.DecisionLog, lost); err != nil {
 		return nil, err
 	}
+	s.identities = s.newIdentities(o.Config)
+	if o.Config.Clients.TokensFile != "" {
+		s.clientTokens = client.NewTokens(o.Config.Clients.TokensFile)
+	}
 	s.metrics = newMetrics(s)
 	return s, nil
 }
@@ -148,8 +162,11 @@ func (s *Server) Addresses() map[string]string {
 	return out
 }
 
-// Reload brings all keys, those at URLs too, and the bundle up to date now.
+// Reload brings certificates, clients' tokens, all keys, those at URLs too, and the bundle up
+// to date now.
 func (s *Server) Reload(ctx context.Context) {
+	// Reported as below.
+	_ = s.loadCredentials()
 	s.loadKeys(ctx, true)
 	// The error is in the log, in the metrics and in the status.
 	_ = s.loadBundle(ctx)
@@ -160,6 +177,9 @@ func (s *Server) Reload(ctx context.Context) {
 // not begin, or a listener broke.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.audit.Close()
+	if err := s.loadCredentials(); err != nil {
+		return err
+	}
 	bound, err := s.bind()
 	if err != nil {
 		return err
@@ -169,7 +189,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.loadKeys(ctx, false)
 	_ = s.loadBundle(ctx) // reported as in Reload; the watch goes on trying
 
-	broken := make(chan error, 5)
+	broken := make(chan error, 6)
 	var helpers sync.WaitGroup
 	helpers.Go(func() {
 		if err := s.watchBundle(background); err != nil {
@@ -181,14 +201,19 @@ func (s *Server) Run(ctx context.Context) error {
 			broken <- err
 		}
 	})
+	helpers.Go(func() {
+		if err := s.watchCredentials(background); err != nil {
+			broken <- err
+		}
+	})
 	for _, i := range s.issuers {
 		helpers.Go(func() { i.keys.Run(background) })
 	}
 	doors := s.fasthttp()
 	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	helpers.Go(func() { broken <- doors.Serve(patient{bound.http, s.log}) })
+	helpers.Go(func() { broken <- doors.Serve(patient{s.underTLS(bound.http, listenerHTTP), s.log}) })
 	helpers.Go(func() {
-		if err := admin.Serve(bound.admin); !errors.Is(err, http.ErrServerClosed) {
+		if err := admin.Serve(s.underTLS(bound.admin, listenerAdmin)); !errors.Is(err, http.ErrServerClosed) {
 			broken <- err
 		}
 	})
@@ -238,11 +263,11 @@ func (s *Server) bind() (bound listeners, err error) {
 		s.addresses[name] = display(l)
 		return l
 	}
-	bound.http = open("http", s.config.HTTP.Listen)
+	bound.http = open(listenerHTTP, s.config.HTTP.Listen)
 	if s.config.Doors.ExtAuthz {
-		bound.grpc = open("grpc", s.config.GRPC.Listen)
+		bound.grpc = open(listenerGRPC, s.config.GRPC.Listen)
 	}
-	bound.admin = open("admin", s.config.Admin.Listen)
+	bound.admin = open(listenerAdmin, s.config.Admin.Listen)
 	if err != nil {
 		for _, l := range opened {
 			err = errors.Join(err, l.Close())
