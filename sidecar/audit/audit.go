@@ -23,6 +23,8 @@ type Record struct {
 	ID   string        `json:"decision_id"`
 	Time time.Time     `json:"time"`
 	Door decision.Door `json:"door"`
+	// Client is who asked about others, by the name that its credential has.
+	Client string `json:"client,omitzero"`
 	// Item is the place in a batch, from 0; nil outside of one.
 	Item *int `json:"item,omitzero"`
 	// Question is the normalised requirement, {"any": [...]}, or {"action": ...}.

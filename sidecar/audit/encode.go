@@ -19,6 +19,7 @@ func (r *Record) appendLine(dst []byte) []byte {
 	o.dst = r.Time.AppendFormat(o.dst, time.RFC3339Nano)
 	o.dst = append(o.dst, '"')
 	o.text("door", string(r.Door))
+	o.stated("client", r.Client)
 	if r.Item != nil {
 		o.number("item", int64(*r.Item))
 	}

@@ -95,6 +95,7 @@ type asking struct {
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
 	input    policy.Input
+	client   string // who asks about others, see admit
 	// proxied is the request that a proxy asks about, nil where an app asks, and good until it
 	// is answered; pattern is the route that governs it.
 	proxied *request.Proxied
@@ -103,7 +104,9 @@ type asking struct {
 
 // begin reads what every door needs. The snapshot is loaded once, here.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, door decision.Door) asking {
-	return s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
+	a := s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
+	a.client = s.client(ctx)
+	return a
 }
 
 func (s *Server) beginWith(door decision.Door, credential request.Credential) asking {
@@ -141,6 +144,7 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 		ID:          a.id.String(),
 		Time:        s.now().UTC(),
 		Door:        a.door,
+		Client:      a.client,
 		Question:    question,
 		Allow:       d.Allow,
 		Status:      d.Status,
