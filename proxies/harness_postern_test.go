@@ -45,6 +45,7 @@ type sidecar struct {
 type setting struct {
 	bundle  string // its directory; the suite's where it is empty
 	more    string // lines for its configuration
+	grpcTLS string // the TLS of the gRPC listener; none where it is empty
 	unix    bool   // HTTP and gRPC on Unix sockets
 	process bool   // a process of its own, which signals reach
 	strict  bool   // the deadline for policies is the usual one, not out of reach
@@ -67,8 +68,12 @@ func configure(t testing.TB, o setting) (path string) {
 	if o.bundle == "" {
 		o.bundle = suiteBundle(t)
 	}
+	secured := ""
+	if o.grpcTLS != "" {
+		secured = ", tls: " + o.grpcTLS
+	}
 	return write(t, dir, "postern.yaml", strings.Join([]string{
-		`http: {listen: "` + http + `"}`, `grpc: {listen: "` + grpc + `"}`, `admin: {listen: "127.0.0.1:0"}`,
+		`http: {listen: "` + http + `"}`, `grpc: {listen: "` + grpc + `"` + secured + `}`, `admin: {listen: "127.0.0.1:0"}`,
 		`bundles: [{path: ` + o.bundle + `}]`,
 		`issuers: [{issuer: "` + issuer + `", jwks: ` + harness.JWKS(t, dir, harness.Key()) + `, authorized_parties: any}]`,
 		`watch: {settle: 20ms, poll: 5s}`, `decision_log: ` + dir + `/decisions.jsonl`,
