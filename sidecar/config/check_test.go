@@ -1,7 +1,6 @@
 package config
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +186,6 @@ func TestUnsupported(t *testing.T) {
 			t.Fatalf("Load with %q = %v, want no error", line, err)
 		}
 	}
-	f("doors: {authzen: true}", "18: doors.authzen: ")
 	f("doors: {opa: true}", "14: doors.opa: ")
 	// Said, but as the default has it, or supported.
 	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
@@ -246,6 +244,9 @@ func TestWarnings(t *testing.T) {
 	})
 	f(func(c *Config) { c.UnavailableStatus = 503 }, "unavailable_status: 503 lets requests through where Envoy's failure_mode_allow is set")
 	f(func(c *Config) { c.SignInURL = "https://x.example" })
+	f(func(c *Config) { c.Doors.AuthZEN, c.PublicURL, c.AuthZEN.Reasons = true, "https://x.example", true })
+	f(func(c *Config) { c.Doors.AuthZEN, c.PublicURL = true, "http://x.example" }, "public_url: is not https: AuthZEN clients that discover this server by it may refuse it")
+	f(func(c *Config) { c.Doors.OPA, c.PublicURL = true, "http://x.example" })
 	f(func(c *Config) { c.SignInURL, c.Doors = "https://x.example", Doors{Check: true} }, "sign_in_url: no door is open that redirects; it has no effect")
 }
 
@@ -265,14 +266,13 @@ func TestWarnings_noEffect(t *testing.T) {
 	f("grpc: {listen: '127.0.0.1:9191'}", nil, nil)
 	f("grpc: {listen: '127.0.0.1:9191'}\ndoors: {ext_authz: false}", nil, nil, "postern.yaml:6:16: grpc.listen: doors.ext_authz is closed")
 	f("grpc: {reflection: false}", nil, nil)
-	f("public_url: https://x.example", nil, nil, "postern.yaml:6:13: public_url: this build has no metadata that would state it yet")
+	f("public_url: https://x.example", nil, nil, "postern.yaml:6:13: public_url: doors.authzen is closed")
+	f("authzen: {reasons: true}", nil, nil, "postern.yaml:6:20: authzen.reasons: doors.authzen is closed")
+	f("authzen: {reasons: false}", nil, nil)
 	f("doors: {check: true, ext_authz: true, forward_auth: true, auth_request: true}", nil, nil)
 	f("doors: {check: true, ext_authz: false, forward_auth: false, auth_request: false}", nil, nil)
 	f("cache: {tokens: 1MiB, decisions: 1MiB}", nil, nil)
 	f("cache: {decisions: 0}", nil, nil)
 	f("doors: {ext_authz: false}", []string{"POSTERN_GRPC_LISTEN=127.0.0.1:1"}, []string{"--public-url=https://x.example"},
-		"POSTERN_GRPC_LISTEN: doors.ext_authz is closed", "--public-url: this build has no metadata that would state it yet")
-	for _, i := range idle {
-		find(reflect.ValueOf(Default()).Elem(), i.key)
-	}
+		"POSTERN_GRPC_LISTEN: doors.ext_authz is closed", "--public-url: doors.authzen is closed")
 }

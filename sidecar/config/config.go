@@ -37,6 +37,8 @@ type Config struct {
 	IdentityHeaders IdentityHeaders `key:"identity_headers"`
 	// UnavailableStatus is what proxies are told where nothing can be decided now: 403, or 503, which lets a request through where Envoy's failure_mode_allow is set.
 	UnavailableStatus int `key:"unavailable_status"`
+	// AuthZEN is what callers of the AuthZEN door are told.
+	AuthZEN AuthZEN `key:"authzen"`
 	// Entrypoints are the rules that decide; one that is empty is the bundle's choice.
 	Entrypoints Entrypoints `key:"entrypoints"`
 
@@ -154,6 +156,12 @@ type IdentityHeaders struct {
 	Role Part `key:"role"`
 	// Permissions is the header of the permissions that count, joined with commas.
 	Permissions Part `key:"permissions"`
+}
+
+// AuthZEN is what callers of the AuthZEN door are told.
+type AuthZEN struct {
+	// Reasons are the reasons of denials, in the context of each decision.
+	Reasons bool `key:"reasons"`
 }
 
 // Entrypoints are paths of rules, such as postern/check/decision. One that is empty is

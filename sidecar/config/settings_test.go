@@ -61,7 +61,7 @@ issuers[].claims=clerk issuers[].cookie=__session issuers[].clock_skew=5s issuer
 doors.check=true doors.ext_authz=true doors.forward_auth=true doors.auth_request=true doors.authzen=false doors.opa=false
 clients.tokens_file= clients.mtls=false clients.unix_uids= clients.anonymous= sign_in_url=
 identity_headers.prefix=x-postern- identity_headers.user=user identity_headers.session=session identity_headers.org=org identity_headers.role=role
-identity_headers.permissions=permissions unavailable_status=403
+identity_headers.permissions=permissions unavailable_status=403 authzen.reasons=false
 entrypoints.check= entrypoints.route= entrypoints.evaluate= entrypoints.search.subject= entrypoints.search.resource= entrypoints.search.action=
 policy.builtins= policy.deadline=100ms
 limits.token=8KiB limits.header=16KiB limits.body=64KiB limits.batch=100 limits.concurrency=1024

@@ -9,23 +9,7 @@ import (
 // it would have no effect. A key stands for all that is below it.
 var notYet = []struct{ key, what string }{
 	{"bundles[].url", "bundles from a URL"},
-	{"doors.authzen", "the AuthZEN door"},
 	{"doors.opa", "the OPA door"},
-}
-
-// idle is what can be said and nothing in this build reads. Saying it is no mistake, as
-// what deploys several versions says it to all of them; it is warned of.
-var idle = []struct{ key, what string }{
-	{"public_url", "metadata that would state it"},
-}
-
-// warnIdle warns of what was said and has no effect.
-func (c *Config) warnIdle(warn func(string, string, ...any)) {
-	for _, i := range idle {
-		if _, said := c.places[i.key]; said && !find(reflect.ValueOf(c).Elem(), i.key).IsZero() {
-			warn(i.key, "this build has no %s yet; it has no effect", i.what)
-		}
-	}
 }
 
 // Unsupported lists what c says that this build cannot do yet, each with where it

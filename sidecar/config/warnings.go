@@ -37,7 +37,7 @@ func (c *Config) Warnings() []string {
 		warn("policy.builtins", "policies may call %s: their decisions are not memoised", strings.Join(c.Policy.Builtins, ", "))
 	}
 	c.warnProxies(warn)
-	c.warnIdle(warn)
+	c.warnAuthZEN(warn)
 	return all
 }
 

@@ -46,6 +46,9 @@ func (s *Server) doors() map[string]door {
 	if s.config.Doors.ExtAuthz {
 		open[request.ExtAuthzPrefix] = s.proxyDoor(decision.DoorExtAuthzHTTP, s.answers.ExtAuthz, request.ReadExtAuthz)
 	}
+	if s.config.Doors.AuthZEN {
+		s.openAuthZEN(open)
+	}
 	return open
 }
 

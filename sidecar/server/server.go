@@ -68,6 +68,7 @@ type Server struct {
 	issuers   map[string]*issuer
 	cookies   []string
 	answers   response.Proxy
+	access    access
 	identity  []string // names of the headers that tell an upstream who it is
 	tokens    *cache.Cache[verified]
 	memo      *policy.Memo
@@ -106,6 +107,7 @@ func New(o Options) (*Server, error) {
 		serving:   o.Serving,
 		cookies:   cookies(o.Config),
 		answers:   proxyAnswers(o.Config),
+		access:    newAccess(o.Config),
 		addresses: map[string]string{},
 		ended:     make(chan struct{}),
 	}

@@ -23,7 +23,12 @@ var proxyDoors = map[string]decision.Door{
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) {
 	hangUp(ctx)
 	denied := decision.Because(decision.RequestMalformed, message)
-	door, ok := proxyDoors[string(doorOf(meant(ctx)))]
+	path := doorOf(meant(ctx))
+	if door, ok := s.access.doors[string(path)]; ok {
+		s.unasked(ctx, door, status, message)
+		return
+	}
+	door, ok := proxyDoors[string(path)]
 	switch {
 	case !ok:
 		s.metrics.counted(noDoor, denied)
