@@ -27,6 +27,7 @@ type Answers struct {
 	EnvoyHTTP   Answer `json:"envoy_http,omitzero"`
 	ForwardAuth Answer `json:"forward_auth,omitzero"`
 	AuthRequest Answer `json:"auth_request,omitzero"`
+	AuthZEN     Answer `json:"authzen,omitzero"`
 }
 
 // An Answer is what one door says.
@@ -36,6 +37,8 @@ type Answer struct {
 	HTTP int `json:"http"`
 	// Decision is the status in the decision, where an app is answered with one.
 	Decision int `json:"status,omitzero"`
+	// Verdict is AuthZEN's decision, true or false, where it is answered with one.
+	Verdict string `json:"decision,omitzero"`
 	// Unavailable is the status instead of HTTP where unavailable_status is 503.
 	Unavailable int `json:"unavailable,omitzero"`
 }
@@ -63,6 +66,13 @@ func Rows() []Row {
 func denied(status, nginx int) Answers {
 	a := proxied(status, nginx)
 	a.Check = Answer{HTTP: 200, Decision: status}
+	a.AuthZEN = Answer{HTTP: 200, Verdict: "false"}
+	return a
+}
+
+// at is the same answers with another one at AuthZEN's door.
+func (a Answers) at(authzen Answer) Answers {
+	a.AuthZEN = authzen
 	return a
 }
 
@@ -75,11 +85,11 @@ func proxied(status, nginx int) Answers {
 // unavailable is the answer of a Postern that cannot decide now.
 func unavailable() Answers {
 	p := Answer{HTTP: 403, Unavailable: 503}
-	return Answers{Check: Answer{HTTP: 200, Decision: 503}, EnvoyGRPC: p, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: Answer{HTTP: 403}}
+	return Answers{Check: Answer{HTTP: 200, Decision: 503}, EnvoyGRPC: p, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: Answer{HTTP: 403}, AuthZEN: Answer{HTTP: 503}}
 }
 
 // allowed is the answer of a Postern that goes on as before.
 func allowed() Answers {
 	p := Answer{HTTP: 200}
-	return Answers{Check: Answer{HTTP: 200, Decision: 200}, EnvoyGRPC: p, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: p}
+	return Answers{Check: Answer{HTTP: 200, Decision: 200}, EnvoyGRPC: p, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: p, AuthZEN: Answer{HTTP: 200, Verdict: "true"}}
 }

@@ -6,8 +6,9 @@ func credentials() []Row {
 	return []Row{
 		{Name: "token_missing", Event: "No session token came with the request", Reason: decision.TokenMissing, Answers: denied(401, 401)},
 		{Name: "token_bad", Event: "The token is expired, forged or not for here", Reason: decision.TokenExpired, Answers: denied(401, 401)},
-		{Name: "credentials_ambiguous", Event: "Two tokens came that differ", Reason: decision.CredentialsAmbiguous, Answers: denied(401, 401)},
+		{Name: "credentials_ambiguous", Event: "Two tokens came that differ", Reason: decision.CredentialsAmbiguous, Answers: denied(401, 401).at(Answer{})},
 		{Name: "session_revoked", Event: "The user, session or organization is revoked", Reason: decision.SessionRevoked, Answers: denied(401, 401)},
+		{Name: "client_unknown", Event: "Who asks is none of the clients", Answers: Answers{AuthZEN: Answer{HTTP: 401}}},
 		{Name: "role_required", Event: "The session may not", Reason: decision.RoleRequired, Answers: denied(403, 403)},
 	}
 }
@@ -15,7 +16,7 @@ func credentials() []Row {
 func requests() []Row {
 	refused := func(status int) Answers { // before any door has seen the request
 		p := Answer{HTTP: status}
-		return Answers{Check: p, EnvoyGRPC: Answer{HTTP: 400}, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: Answer{HTTP: 403}}
+		return Answers{Check: p, EnvoyGRPC: Answer{HTTP: 400}, EnvoyHTTP: p, ForwardAuth: p, AuthRequest: Answer{HTTP: 403}, AuthZEN: p}
 	}
 	body := refused(413)
 	body.ForwardAuth, body.AuthRequest = Answer{}, Answer{} // which read none
@@ -49,7 +50,7 @@ func trouble() []Row {
 		{Name: "bundle_missing", Event: "No bundle has been loaded yet", Reason: decision.NotReady, Answers: unavailable()},
 		{Name: "keys_missing", Event: "No keys of the token's issuer have been loaded yet", Reason: decision.NotReady, Answers: unavailable()},
 		{Name: "overloaded", Event: "More requests at once than limits.concurrency", Reason: decision.Overloaded, Answers: unavailable()},
-		{Name: "panic", Event: "Postern panics", Reason: decision.PolicyError, Answers: denied(403, 403)},
+		{Name: "panic", Event: "Postern panics", Reason: decision.PolicyError, Answers: denied(403, 403).at(Answer{HTTP: 500})},
 		{Name: "bundle_broken", Event: "A new bundle is bad: the old one goes on", Answers: allowed()},
 		{Name: "keys_broken", Event: "A new key set is bad: the old one goes on", Answers: allowed()},
 	}

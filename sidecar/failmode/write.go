@@ -10,11 +10,12 @@ import (
 )
 
 // heads are the columns of the table as text.
-var heads = []string{"What happens", "Reason", "/v1/check", "Envoy gRPC", "Envoy HTTP", "forward-auth", "auth-request"}
+var heads = []string{"What happens", "Reason", "/v1/check", "Envoy gRPC", "Envoy HTTP", "forward-auth", "auth-request", "AuthZEN"}
 
 // legend is what a reader of the table must know besides.
 var legend = []string{
 	"A decision for an app is a 200, and its status says what to send. A gRPC call always succeeds: the status is that of denied_response, and the code 16 for a 401, 7 for another denial.",
+	"AuthZEN is an evaluation of a session. A search that fails is a 500, and a 503 where it may go well again; an item of a batch that cannot be read or decided is a denial with a context that says so.",
 	"A status in brackets is sent where unavailable_status is 503. Envoy takes a 503 from its HTTP service for a failure, and lets the request through where failure_mode_allow is set.",
 	"Where Postern does not answer, the proxy's own configuration decides. Envoy with failure_mode_allow lets the request through. An app must deny.",
 	"A route's deny and a policy's http_status can replace a 403 for a session that may not, and sign_in_url a 401 for a page.",
@@ -30,13 +31,13 @@ func (r Row) cells() []string {
 			}
 			return strings.Join(parts, ", ")
 		}
-		return []string{r.Event, "-", "no answer", of(Envoy), of(Envoy), of(Traefik, Caddy, HAProxy), of(Nginx)}
+		return []string{r.Event, "-", "no answer", of(Envoy), of(Envoy), of(Traefik, Caddy, HAProxy), of(Nginx), "no answer"}
 	}
 	cells := []string{r.Event, string(r.Reason)}
 	if r.Reason == "" {
 		cells[1] = "-"
 	}
-	for _, a := range []Answer{r.Answers.Check, r.Answers.EnvoyGRPC, r.Answers.EnvoyHTTP, r.Answers.ForwardAuth, r.Answers.AuthRequest} {
+	for _, a := range []Answer{r.Answers.Check, r.Answers.EnvoyGRPC, r.Answers.EnvoyHTTP, r.Answers.ForwardAuth, r.Answers.AuthRequest, r.Answers.AuthZEN} {
 		cells = append(cells, a.String())
 	}
 	return cells
@@ -49,6 +50,8 @@ func (a Answer) String() string {
 		return "-"
 	case a.Decision != 0:
 		return fmt.Sprintf("%d, status %d", a.HTTP, a.Decision)
+	case a.Verdict != "":
+		return fmt.Sprintf("%d, %s", a.HTTP, a.Verdict)
 	case a.Unavailable != 0:
 		return fmt.Sprintf("%d (%d)", a.HTTP, a.Unavailable)
 	default:

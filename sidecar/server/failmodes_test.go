@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -26,8 +27,9 @@ type trial struct {
 	// The request that proxies ask about. Headers are names and values in turn.
 	method, path, body string
 	headers            []string
-	// question is what an app asks.
-	question string
+	// question is what an app asks, and evaluation what an AuthZEN client asks; where it says
+	// nothing, it asks about the session.
+	question, evaluation string
 	// raw replaces the requests over HTTP, by the path of their door: an HTTP text with %s
 	// for the target. The rest of it is awaited in vain.
 	raw string
@@ -41,6 +43,7 @@ type trial struct {
 // the answer has them.
 type reply struct {
 	status, decision int
+	verdict          string // AuthZEN's decision
 	codes            string
 	decided          bool // by a door, which counts it
 }
@@ -87,6 +90,7 @@ func hold(t *testing.T, row failmode.Row, on trial, unavailable bool) {
 		{"ext_authz_http", row.Answers.EnvoyHTTP, on.envoyHTTP},
 		{"forward_auth", row.Answers.ForwardAuth, on.forwardAuth},
 		{"auth_request", row.Answers.AuthRequest, on.authRequest},
+		{"evaluation", row.Answers.AuthZEN, on.authZEN},
 	} {
 		if door.want == (failmode.Answer{}) {
 			continue
@@ -101,13 +105,13 @@ func hold(t *testing.T, row failmode.Row, on trial, unavailable bool) {
 			if unavailable && door.want.Unavailable != 0 {
 				want = door.want.Unavailable
 			}
-			if got.status != want || got.decision != door.want.Decision {
-				t.Errorf("%s: %d, status %d, want %d, status %d", door.name, got.status, got.decision, want, door.want.Decision)
+			if got.status != want || got.decision != door.want.Decision || got.verdict != door.want.Verdict {
+				t.Errorf("%s: %d, status %d %s, want %d, status %d %s", door.name, got.status, got.decision, got.verdict, want, door.want.Decision, door.want.Verdict)
 			}
 			if got.codes != "" && got.codes != string(row.Reason) {
 				t.Errorf("%s: denied for %s, want %s", door.name, got.codes, row.Reason)
 			}
-			if allow := want == 200 && got.decision%200 == 0; got.decided && !allow {
+			if allow := want == 200 && got.decision%200 == 0 && got.verdict != "false"; got.decided && !allow {
 				mu.Lock()
 				defer mu.Unlock()
 				counted = append(counted, fmt.Sprintf("postern_denial_reasons_total{door=%q,reason=%q}", door.name, row.Reason))
@@ -131,7 +135,7 @@ func (o trial) check(t *testing.T) (reply, error) {
 		return o.send(t, "/v1/check")
 	}
 	a, err := o.s.try("POST", "/v1/check", o.question, o.headers...)
-	return reply{a.Code, a.Status, a.codes(), a.Header.Get("X-Decision-Id") != ""}.plain(), err
+	return reply{status: a.Code, decision: a.Status, codes: a.codes(), decided: a.Header.Get("X-Decision-Id") != ""}.plain(), err
 }
 
 // plain leaves out the status in a refusal, which is no decision.
@@ -140,6 +144,29 @@ func (r reply) plain() reply {
 		r.decision = 0
 	}
 	return r
+}
+
+// authZEN asks for the permission that the other doors are asked for.
+func (o trial) authZEN(t *testing.T) (reply, error) {
+	const path = "/access/v1/evaluation"
+	if o.raw != "" {
+		return o.send(t, path)
+	}
+	body := o.evaluation
+	if body == "" {
+		token := ""
+		if len(o.headers) > 0 {
+			token = strings.TrimPrefix(o.headers[1], "Bearer ")
+		}
+		body = ofSession(token, "org:reports:read", "{}")
+	}
+	a, err := o.s.try("POST", path, body, append([]string{"Content-Type", "application/json"}, o.headers...)...)
+	r := reply{status: a.Code, decided: a.Header.Get("X-Decision-Id") != ""}
+	var answer struct{ Decision *bool }
+	if json.Unmarshal([]byte(a.Body), &answer) == nil && answer.Decision != nil {
+		r.verdict = fmt.Sprint(*answer.Decision)
+	}
+	return r, err
 }
 
 func (o trial) envoyHTTP(t *testing.T) (reply, error) {
@@ -185,7 +212,7 @@ func (o trial) send(t *testing.T, target string) (reply, error) {
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if (len(text) > 0) != strings.HasPrefix(target, "/v1/") {
+	if (len(text) > 0) != (strings.HasPrefix(target, "/v1/") || strings.HasPrefix(target, "/access/")) {
 		t.Errorf("%s: %q", target, text)
 	}
 	return reply{status: res.StatusCode}, err

@@ -12,6 +12,8 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+
+	"postern/sidecar/config"
 )
 
 // A driver starts a server in the trouble of a row, with one more line of configuration.
@@ -36,7 +38,13 @@ func mine(t testing.TB, rule string) (dir, line string) {
 	t.Helper()
 	dir = guarded(t)
 	write(t, dir, "mine.rego", "package mine\n\nrule "+rule+"\n")
-	return dir, "entrypoints: {check: mine/rule, route: mine/rule}"
+	return dir, "entrypoints: {check: mine/rule, route: mine/rule, evaluate: mine/rule}"
+}
+
+// answering is a configuration with all doors open.
+func answering(t testing.TB, bundle string, more ...string) *config.Config {
+	t.Helper()
+	return authzen(standard(t, bundle, more...))
 }
 
 // begins is a good question by a good session, of which a driver changes what it is about.
@@ -51,7 +59,7 @@ func begins(t *testing.T, s *sidecar) trial {
 // asking is a driver whose server is well.
 func asking(change func(t *testing.T, o *trial)) driver {
 	return func(t *testing.T, line string) trial {
-		o := begins(t, start(t, standard(t, guarded(t), line)))
+		o := begins(t, start(t, answering(t, guarded(t), line)))
 		change(t, &o)
 		return o
 	}
@@ -61,7 +69,7 @@ func asking(change func(t *testing.T, o *trial)) driver {
 func ruled(rule string) driver {
 	return func(t *testing.T, line string) trial {
 		dir, entrypoints := mine(t, rule)
-		return begins(t, start(t, standard(t, dir, line, entrypoints)))
+		return begins(t, start(t, answering(t, dir, line, entrypoints)))
 	}
 }
 
@@ -74,12 +82,23 @@ var drivers = map[string]driver{
 		o.headers = append(o.headers, "Authorization", "Bearer "+sign(t, map[string]any{"sid": "sess_2"}))
 	}),
 	"session_revoked": asking(func(t *testing.T, o *trial) { o.headers[1] = "Bearer " + sign(t, map[string]any{"sub": "user_9"}) }),
-	"role_required":   asking(func(_ *testing.T, o *trial) { o.path, o.question = "/owner", `{"role":"owner"}` }),
-	"route_unlisted":  asking(func(_ *testing.T, o *trial) { o.path = "/nowhere" }),
-	"path_ambiguous":  asking(func(_ *testing.T, o *trial) { o.path = "/public/../owner" }),
-	"identity_twin":   asking(func(_ *testing.T, o *trial) { o.headers = append(o.headers, "X_Postern_User", "user_1") }),
+	"role_required": func(t *testing.T, line string) trial {
+		dir := guarded(t)
+		write(t, dir, "deny.rego", "package postern.extend\n\ndeny contains {\"code\": \"role_required\", \"role\": \"owner\"} if input.subject.type == \"session\"\n")
+		o := begins(t, start(t, answering(t, dir, line)))
+		o.path, o.question = "/owner", `{"role":"owner"}`
+		return o
+	},
+	"client_unknown": func(t *testing.T, line string) trial {
+		c := answering(t, guarded(t), line)
+		c.Clients.Anonymous = ""
+		return begins(t, start(t, c))
+	},
+	"route_unlisted": asking(func(_ *testing.T, o *trial) { o.path = "/nowhere" }),
+	"path_ambiguous": asking(func(_ *testing.T, o *trial) { o.path = "/public/../owner" }),
+	"identity_twin":  asking(func(_ *testing.T, o *trial) { o.headers = append(o.headers, "X_Postern_User", "user_1") }),
 	"request_malformed": asking(func(_ *testing.T, o *trial) {
-		o.method, o.question = "get", `{`
+		o.method, o.question, o.evaluation = "get", `{`, `{`
 	}),
 	"message_unreadable": asking(func(_ *testing.T, o *trial) { o.call = sending([]byte{0xff}) }),
 	"header_long": asking(func(_ *testing.T, o *trial) {
@@ -88,9 +107,10 @@ var drivers = map[string]driver{
 		}
 	}),
 	"body_long": func(t *testing.T, line string) trial {
-		o := begins(t, start(t, standard(t, guarded(t), line, "limits: {body: 1KiB}")))
+		o := begins(t, start(t, answering(t, guarded(t), line, "limits: {body: 1KiB}")))
 		o.body = strings.Repeat("a", 2000)
 		o.question += strings.Repeat(" ", 2000)
+		o.evaluation = strings.Repeat(" ", 2000)
 		return o
 	},
 	"request_slow": asking(func(_ *testing.T, o *trial) {
@@ -102,26 +122,26 @@ var drivers = map[string]driver{
 	"policy_shape":     ruled(`:= sprintf("%v", [input.now])`),
 	"policy_timeout": func(t *testing.T, line string) trial {
 		dir, entrypoints := mine(t, "if {\n\tsome i in numbers.range(1, 30000)\n\tsome j in numbers.range(1, 30000)\n\ti * j == input.now - input.now - 1\n}")
-		return begins(t, start(t, standard(t, dir, line, entrypoints, "policy: {deadline: 50ms}")))
+		return begins(t, start(t, answering(t, dir, line, entrypoints, "policy: {deadline: 50ms}")))
 	},
 	"policy_edits": ruled(`:= {"allowed": input.now > 0, "query_parameters_to_set": {"a": "b"}}`),
 	"identity_long": func(t *testing.T, line string) trial {
-		o := begins(t, start(t, standard(t, guarded(t), line, "limits: {token: 16KiB, header: 32KiB}")))
+		o := begins(t, start(t, answering(t, guarded(t), line, "limits: {token: 16KiB, header: 32KiB}")))
 		o.headers[1] = "Bearer " + sign(t, map[string]any{"sub": strings.Repeat(",", 6000)})
 		return o
 	},
 	"bundle_missing": func(t *testing.T, line string) trial {
-		return begins(t, start(t, standard(t, filepath.Join(t.TempDir(), "missing"), line)))
+		return begins(t, start(t, answering(t, filepath.Join(t.TempDir(), "missing"), line)))
 	},
 	"keys_missing": func(t *testing.T, line string) trial {
-		c := standard(t, guarded(t), line)
+		c := answering(t, guarded(t), line)
 		c.Issuers.List[0].JWKS = filepath.Join(t.TempDir(), "missing.json")
 		return begins(t, start(t, c))
 	},
 	"overloaded": overloaded,
 	"panic": func(t *testing.T, line string) trial {
 		var armed atomic.Bool
-		s := startAt(t, standard(t, guarded(t), line), func() time.Time {
+		s := startAt(t, answering(t, guarded(t), line), func() time.Time {
 			if armed.Load() {
 				panic("the clock is broken")
 			}
@@ -134,13 +154,13 @@ var drivers = map[string]driver{
 	},
 	"bundle_broken": func(t *testing.T, line string) trial {
 		dir := guarded(t)
-		s := start(t, standard(t, dir, line))
+		s := start(t, answering(t, dir, line))
 		write(t, dir, "model/data.yaml", "routes: [")
 		eventually(t, "the new bundle is refused", func() bool { return strings.Contains(s.log.String(), `"msg":"bundle refused","kept":true`) })
 		return begins(t, s)
 	},
 	"keys_broken": func(t *testing.T, line string) trial {
-		c := standard(t, guarded(t), line)
+		c := answering(t, guarded(t), line)
 		s := start(t, c)
 		write(t, filepath.Dir(c.Issuers.List[0].JWKS), filepath.Base(c.Issuers.List[0].JWKS), "{")
 		eventually(t, "the new keys are refused", func() bool { return strings.Contains(s.log.String(), `"msg":"keys not loaded"`) })
@@ -150,7 +170,7 @@ var drivers = map[string]driver{
 
 // overloaded is a server that is busy with the one request that it takes.
 func overloaded(t *testing.T, line string) trial {
-	s := startBusy(t, standard(t, guarded(t), line, "limits: {concurrency: 1}"))
+	s := startBusy(t, answering(t, guarded(t), line, "limits: {concurrency: 1}"))
 	o := begins(t, s.sidecar)
 	s.occupy(func() { _, _ = s.try("POST", "/v1/check", o.question, o.headers...) })
 	o.over = s.release
