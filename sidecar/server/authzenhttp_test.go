@@ -243,3 +243,21 @@ undefined if input.never
 		}
 	}
 }
+
+// TestAuthZEN_large: where the limits allow it, long ids and long batches are answered like
+// others (s-dos-7).
+func TestAuthZEN_large(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "decisions.jsonl")
+	s := startCertified(t, "limits: {body: 4MiB, batch: 10000}", "decision_log: "+log)
+	long := strings.Repeat("é\\u0000", 1<<17)
+	for _, kind := range []string{"user", "session"} {
+		subject := `{"subject":{"type":"` + kind + `","id":"` + long + `"},` + reads + `,`
+		accessCase{"long ids", subject + `"resource":{"type":"record","id":"` + long + `"}}`, no}.run(t, s, "evaluation")
+		accessCase{"long ids", subject + `"resource":{"type":"record"}}`, `{"results":[]}`}.run(t, s, "search/resource")
+	}
+	items := strings.Repeat(`{},{"subject":{"type":"session","id":"x"}},`, 5000)
+	want := strings.Repeat(yes+","+no+",", 5000)
+	accessCase{"long batch", `{` + alice + `,` + reads + `,` + first + `,"evaluations":[` + strings.TrimSuffix(items, ",") + `]}`,
+		`{"evaluations":[` + strings.TrimSuffix(want, ",") + `]}`}.run(t, s, "evaluations")
+	accessCase{"a longer batch", `{` + alice + `,"evaluations":[` + items + `{}]}`, "400 more than 10000"}.run(t, s, "evaluations")
+}
