@@ -32,6 +32,8 @@ type Options struct {
 	// Memo remembers decisions, for this policy and for those that follow it; nil remembers
 	// none.
 	Memo *Memo
+	// Readable are the hidden documents, model and postern, that [Policy.Data] gives out.
+	Readable []string
 }
 
 // Rules that are always the library's: what is behind GET /v1/session, and the denials of
@@ -56,6 +58,7 @@ type Policy struct {
 	memo      *Memo
 	store     *dataset.Store
 	nobody    decision.Known
+	data      *data
 	// generation is another one for every policy of the process, and scope for every one with
 	// other rules.
 	generation, scope uint64
@@ -109,6 +112,9 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 	p.reads = readsOf(p.route.footprint)
 	p.effective.entrypoint = compiled.entrypoint(effectiveEntrypoint, effectivePath)
 	if p.effective.query, err = compiled.query(ctx, effectivePath, strict); err != nil {
+		return nil, err
+	}
+	if p.data, err = newData(compiled, b.Data, o.Readable); err != nil {
 		return nil, err
 	}
 	return p, p.learn(b.Model)
