@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"requirement":  {},
 	"request":      {"cache", "requirement"},
 	"authzen":      {"request"},
+	"opaapi":       {"request"},
 	"token":        {},
 	"token/mint":   {},
 	"session":      {"token"},
@@ -46,7 +47,7 @@ var arrows = map[string][]string{
 	"config":       {},
 	"failmode":     {},
 	"server": {
-		"authzen", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
+		"authzen", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "certificate", "client", "config",
 	},
 }
