@@ -31,10 +31,13 @@ type Record struct {
 	Question jsontext.Value `json:"question,omitzero"`
 	// Method, Host and Path are the request that a proxy asks about, without its query, and
 	// Route the pattern that governs it.
-	Method       string            `json:"method,omitzero"`
-	Host         string            `json:"host,omitzero"`
-	Path         string            `json:"path,omitzero"`
-	Route        string            `json:"route,omitzero"`
+	Method string `json:"method,omitzero"`
+	Host   string `json:"host,omitzero"`
+	Path   string `json:"path,omitzero"`
+	Route  string `json:"route,omitzero"`
+	// Result is the kind of document that OPA's clients were given: true, false, object,
+	// undefined, and so on.
+	Result       string            `json:"result,omitzero"`
 	Issuer       string            `json:"issuer,omitzero"`
 	User         string            `json:"user,omitzero"`
 	Session      string            `json:"session,omitzero"`

@@ -31,6 +31,7 @@ func (r *Record) appendLine(dst []byte) []byte {
 	o.stated("host", r.Host)
 	o.stated("path", r.Path)
 	o.stated("route", r.Route)
+	o.stated("result", r.Result)
 	o.stated("issuer", r.Issuer)
 	o.stated("user", r.User)
 	o.stated("session", r.Session)

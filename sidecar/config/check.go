@@ -27,6 +27,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.issuers()
 	k.doors()
 	k.clients()
+	k.opa()
 	k.policy()
 	k.bounds()
 	k.optional("public_url", c.PublicURL, checkPublicURL)

@@ -186,7 +186,6 @@ func TestUnsupported(t *testing.T) {
 			t.Fatalf("Load with %q = %v, want no error", line, err)
 		}
 	}
-	f("doors: {opa: true}", "14: doors.opa: ")
 	// Said, but as the default has it, or supported.
 	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
 	f("entrypoints: {check: a/b, route: a/b, evaluate: a/b, search: {subject: a/b}}\ndoors: {ext_authz: false}")
@@ -196,9 +195,9 @@ func TestUnsupported(t *testing.T) {
 	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
 
 	c := Default()
-	c.Doors.OPA = true
-	if got := c.Unsupported(); len(got) != 1 || got[0] != "doors.opa: this build cannot do it yet: the OPA door" {
-		t.Fatalf("Unsupported = %q, want the OPA door", got)
+	c.Bundles = Bundles{{URL: "https://x.example/b"}}
+	if got := c.Unsupported(); len(got) != 1 || got[0] != "bundles[0].url: this build cannot do it yet: bundles from a URL" {
+		t.Fatalf("Unsupported = %q, want the bundle", got)
 	}
 	known := map[string]bool{}
 	for _, k := range Keys() {

@@ -31,6 +31,9 @@ type Config struct {
 	// Clients are who may use the doors that answer questions about others.
 	Clients Clients `key:"clients"`
 
+	// OPA is how the OPA door answers.
+	OPA OPA `key:"opa"`
+
 	// SignInURL is where a page request without a session is sent, with redirect_url added to its query.
 	SignInURL string `key:"sign_in_url"`
 	// IdentityHeaders are the headers that tell an upstream who the session is.
@@ -243,6 +246,7 @@ func Default() *Config {
 		Doors:             Doors{Check: true, ExtAuthz: true, ForwardAuth: true, AuthRequest: true},
 		IdentityHeaders:   IdentityHeaders{Prefix: "x-postern-", User: "user", Session: "session", Org: "org", Role: "role", Permissions: "permissions"},
 		UnavailableStatus: 403,
+		OPA:               OPA{DefaultDecision: "system/main"},
 		Policy:            Policy{Deadline: 100 * time.Millisecond},
 		Limits:            Limits{Token: 8 * KiB, Header: 16 * KiB, Body: 64 * KiB, Batch: 100, Concurrency: 1024},
 		Cache:             Cache{Tokens: 64 * MiB, Decisions: 64 * MiB},

@@ -48,6 +48,7 @@ issuers:
     factor_age: /fva
 doors: {check: false, ext_authz: true, forward_auth: false, auth_request: true, authzen: false, opa: false}
 clients: {mtls: true}
+opa: {default_decision: app/main, readable: [model], session: true}
 sign_in_url: https://accounts.example.com/sign-in?theme=dark
 identity_headers: {prefix: "", user: remote-user, session: "", org: remote-org, role: remote-role, permissions: remote-groups}
 unavailable_status: 503
@@ -87,6 +88,7 @@ func TestLoad_everyKey(t *testing.T) {
 		}}},
 		Doors:             Doors{ExtAuthz: true, AuthRequest: true},
 		Clients:           Clients{MTLS: true},
+		OPA:               OPA{DefaultDecision: "app/main", Readable: []string{"model"}, Session: true},
 		SignInURL:         "https://accounts.example.com/sign-in?theme=dark",
 		IdentityHeaders:   IdentityHeaders{User: "remote-user", Org: "remote-org", Role: "remote-role", Permissions: "remote-groups"},
 		UnavailableStatus: 503,

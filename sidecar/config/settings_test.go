@@ -59,7 +59,7 @@ public_url= bundles[].path= bundles[].url=
 issuers[].issuer= issuers[].jwks= issuers[].public_key= issuers[].authorized_parties= issuers[].audience= issuers[].algorithms=RS256
 issuers[].claims=clerk issuers[].cookie=__session issuers[].clock_skew=5s issuers[].treat_pending_as_signed_out=true
 doors.check=true doors.ext_authz=true doors.forward_auth=true doors.auth_request=true doors.authzen=false doors.opa=false
-clients.tokens_file= clients.mtls=false clients.unix_uids= clients.anonymous= sign_in_url=
+clients.tokens_file= clients.mtls=false clients.unix_uids= clients.anonymous= opa.default_decision=system/main opa.readable= opa.session=false sign_in_url=
 identity_headers.prefix=x-postern- identity_headers.user=user identity_headers.session=session identity_headers.org=org identity_headers.role=role
 identity_headers.permissions=permissions unavailable_status=403 authzen.reasons=false
 entrypoints.check= entrypoints.route= entrypoints.evaluate= entrypoints.search.subject= entrypoints.search.resource= entrypoints.search.action=

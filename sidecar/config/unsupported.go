@@ -9,7 +9,6 @@ import (
 // it would have no effect. A key stands for all that is below it.
 var notYet = []struct{ key, what string }{
 	{"bundles[].url", "bundles from a URL"},
-	{"doors.opa", "the OPA door"},
 }
 
 // Unsupported lists what c says that this build cannot do yet, each with where it

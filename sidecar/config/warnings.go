@@ -38,6 +38,7 @@ func (c *Config) Warnings() []string {
 	}
 	c.warnProxies(warn)
 	c.warnAuthZEN(warn)
+	c.warnOPA(warn)
 	return all
 }
 

@@ -166,7 +166,7 @@ func ReadBatch(body jsontext.Value, limit int) (Questions, error) {
 		case "common_input":
 			q.Common = value
 		case "inputs":
-			q.Missing = false
+			q.Missing = value == nil
 			return members(value, "", func(name string, value jsontext.Value) error {
 				if len(q.Names) == limit {
 					return fmt.Errorf("a batch of more than %d inputs", limit)

@@ -100,6 +100,8 @@ type asking struct {
 	// is answered; pattern is the route that governs it.
 	proxied *request.Proxied
 	pattern string
+	// result is the kind of document that an OPA client is given, empty where it asked for none.
+	result string
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
@@ -161,6 +163,7 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 			r.Organization = sub.Session.Org.ID
 		}
 	}
+	r.Result = a.result
 	if a.proxied != nil {
 		// The log writes when the request has gone.
 		r.Method, r.Host, r.Path = strings.Clone(a.proxied.Method), strings.Clone(a.proxied.Host), strings.Clone(a.proxied.Target.Path)

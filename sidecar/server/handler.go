@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net"
 	"runtime/debug"
 
@@ -49,11 +50,16 @@ func (s *Server) doors() map[string]door {
 	if s.config.Doors.AuthZEN {
 		s.openAuthZEN(open)
 	}
+	if s.config.Doors.OPA {
+		maps.Copy(open, s.opaDoors())
+	}
 	return open
 }
 
 // subtrees are the doors below whose path every other is theirs too: Envoy's, and OPA's.
-var subtrees = [...]string{request.ExtAuthzPrefix, "/v1/data", "/v1/batch/data", "/v0/data", "/v1/policies"}
+var subtrees = [...]string{
+	request.ExtAuthzPrefix, dataPath, batchPath, dataPathV0, healthPath, "/v1/policies", "/v1/query", "/v1/compile",
+}
 
 // doorOf is the key of the door that a request's target leads to: its path, or the one of
 // the subtrees that it is in. It is a part of target.

@@ -31,7 +31,7 @@ func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postern_decisions_total", Help: "Decisions by door and outcome (allow, deny).",
+			Name: "postern_decisions_total", Help: "Decisions by door and outcome (allow, deny, or other for a document that decides nothing).",
 		}, []string{"door", "outcome"}),
 		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postern_denial_reasons_total", Help: "Reasons of denials by door; a denial counts once for each of its codes.",
@@ -75,9 +75,9 @@ const noDoor decision.Door = "http"
 // A tally is the metrics of one door, found once: to look a label up takes a lock. What a
 // door never had is not shown until it has.
 type tally struct {
-	allow, deny lazy[prometheus.Counter]
-	reasons     map[decision.Code]*lazy[prometheus.Counter]
-	seconds     lazy[prometheus.Observer]
+	allow, deny, other lazy[prometheus.Counter]
+	reasons            map[decision.Code]*lazy[prometheus.Counter]
+	seconds            lazy[prometheus.Observer]
 }
 
 // A lazy metric is made when it is first used; to make it again gives the same.
@@ -102,6 +102,7 @@ func (m *metrics) tallies() map[decision.Door]*tally {
 		t := &tally{reasons: map[decision.Code]*lazy[prometheus.Counter]{}}
 		t.allow.make = func() prometheus.Counter { return m.decisions.WithLabelValues(string(door), "allow") }
 		t.deny.make = func() prometheus.Counter { return m.decisions.WithLabelValues(string(door), "deny") }
+		t.other.make = func() prometheus.Counter { return m.decisions.WithLabelValues(string(door), "other") }
 		t.seconds.make = func() prometheus.Observer { return m.seconds.WithLabelValues(string(door)) }
 		for _, code := range decision.Codes() {
 			t.reasons[code] = &lazy[prometheus.Counter]{make: func() prometheus.Counter {
@@ -132,6 +133,10 @@ func (m *metrics) counted(door decision.Door, d decision.Decision) {
 	t := m.tally(door)
 	if d.Allow {
 		t.allow.get().Inc()
+		return
+	}
+	if d.Status == neither.Status {
+		t.other.get().Inc()
 		return
 	}
 	t.deny.get().Inc()

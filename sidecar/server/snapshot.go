@@ -183,6 +183,7 @@ func (s *Server) policyOptions() policy.Options {
 func PolicyOptions(c *config.Config) policy.Options {
 	return policy.Options{
 		Builtins: c.Policy.Builtins,
+		Readable: c.OPA.Readable,
 		Entrypoints: bundle.Entrypoints{
 			Check:    c.Entrypoints.Check,
 			Route:    c.Entrypoints.Route,

@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/opaapi"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 )
@@ -30,6 +31,10 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) 
 	}
 	door, ok := proxyDoors[string(path)]
 	switch {
+	case !ok && s.opaAt(meant(ctx)):
+		s.metrics.counted(decision.DoorData, denied)
+		s.opaRefused(ctx, status, opaapi.CodeInvalidParameter, message)
+		return
 	case !ok:
 		s.metrics.counted(noDoor, denied)
 		response.Refusal(ctx, status, message)

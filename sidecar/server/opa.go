@@ -1,0 +1,218 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/opaapi"
+	"postern/sidecar/policy"
+	"postern/sidecar/request"
+	"postern/sidecar/response"
+)
+
+// The paths of OPA's doors. What is below them is theirs too.
+const (
+	dataPath   = "/v1/data"
+	dataPathV0 = "/v0/data"
+	batchPath  = "/v1/batch/data"
+	healthPath = "/health"
+)
+
+// notHere are endpoints of OPA that are not answered, with why.
+var notHere = map[string]string{
+	"/v1/policies": "policies come from the bundle, and are not shown or changed here",
+	"/v1/query":    "queries are not taken from clients: ask for a document at /v1/data",
+	"/v1/compile":  "queries are not taken from clients: ask for a document at /v1/data",
+	"/v1/config":   "the configuration is shown by the admin listener",
+	"/v1/status":   "the status is shown by the admin listener",
+}
+
+// opaDoors are the endpoints of OPA's REST API, by path.
+func (s *Server) opaDoors() map[string]door {
+	open := map[string]door{
+		dataPath:   s.opaDoor(decision.DoorData, dataPath, s.data, fasthttp.MethodGet, fasthttp.MethodPost),
+		dataPathV0: s.opaDoor(decision.DoorData, dataPathV0, s.dataV0, fasthttp.MethodPost),
+		batchPath:  s.opaDoor(decision.DoorBatchData, batchPath, s.dataBatch, fasthttp.MethodPost),
+		"/":        s.opaDoor(decision.DoorData, "/", s.dataDefault, fasthttp.MethodPost),
+		healthPath: {decision.DoorData, "", s.opaHealth, s.opaUnseen},
+	}
+	for path, why := range notHere {
+		open[path] = s.opaDoor(decision.DoorData, path, func(ctx *fasthttp.RequestCtx) {
+			s.opaRefused(ctx, fasthttp.StatusNotFound, opaapi.CodeResourceNotFound, why)
+		}, fasthttp.MethodGet, fasthttp.MethodPost)
+	}
+	return open
+}
+
+// opaAt reports whether a target leads to one of OPA's doors.
+func (s *Server) opaAt(target []byte) bool {
+	if !s.config.Doors.OPA {
+		return false
+	}
+	key := string(doorOf(target))
+	return notHere[key] != "" || slices.Contains([]string{dataPath, dataPathV0, batchPath, healthPath, "/"}, key)
+}
+
+// opaDoor admits the client before it looks at anything else.
+func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp.RequestCtx), methods ...string) door {
+	return door{name, "", func(ctx *fasthttp.RequestCtx) {
+		if challenge, ok := s.admit(ctx); !ok {
+			s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
+			ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+			s.opaRefused(ctx, fasthttp.StatusUnauthorized, opaapi.CodeUnauthorized, "request rejected by administrative policy: the client is not known")
+			return
+		}
+		if !slices.Contains(methods, string(ctx.Method())) {
+			s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, strings.Join(methods, ", "))
+			s.opaRefused(ctx, fasthttp.StatusMethodNotAllowed, opaapi.CodeInvalidOperation, "data and policies come from the bundle, and are not changed here")
+			return
+		}
+		if to, status := opaapi.Moved(string(ctx.Request.Header.RequestURI()), prefix); status != 0 {
+			ctx.Response.Header.Set(fasthttp.HeaderLocation, to)
+			ctx.SetStatusCode(status)
+			return
+		}
+		serve(ctx)
+	}, s.opaUnseen}
+}
+
+// opaUnseen answers a request that was not looked at.
+func (s *Server) opaUnseen(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision) {
+	status := fasthttp.StatusInternalServerError
+	if d.Status == fasthttp.StatusServiceUnavailable {
+		status = fasthttp.StatusServiceUnavailable
+	}
+	s.opaSend(ctx, status, id, opaapi.Error{Code: opaapi.CodeInternal, Message: d.Reasons[0].Message}, true)
+}
+
+// opaRefused answers what is no question.
+func (s *Server) opaRefused(ctx *fasthttp.RequestCtx, status int, code, message string) {
+	s.opaSend(ctx, status, decision.ID{}, opaapi.Error{Code: code, Message: message}, true)
+}
+
+// opaMalformed counts and answers what cannot be read.
+func (s *Server) opaMalformed(ctx *fasthttp.RequestCtx, door decision.Door, err error) {
+	s.metrics.counted(door, decision.Because(decision.RequestMalformed, ""))
+	s.opaRefused(ctx, fasthttp.StatusBadRequest, opaapi.CodeInvalidParameter, err.Error())
+}
+
+// opaSend sends a message.
+func (s *Server) opaSend(ctx *fasthttp.RequestCtx, status int, id decision.ID, message any, pretty bool) {
+	body, err := opaapi.Render(message, pretty)
+	if err != nil {
+		s.log.Error("opa answer", "decision", id, "error", err)
+		status, body = fasthttp.StatusInternalServerError, []byte(`{"code":"internal_error","message":"the answer cannot be written"}`)
+	}
+	response.OPA(ctx, status, id, body)
+}
+
+// opaFailed answers a question that came to no document.
+func (s *Server) opaFailed(ctx *fasthttp.RequestCtx, a *asking, err error) {
+	status, message := opaError(err)
+	s.opaSend(ctx, status, a.id, message, true)
+}
+
+// opaError is an error of [policy.Policy.Data] as OPA says it.
+func opaError(err error) (status int, e opaapi.Error) {
+	var failed *policy.DataError
+	if !errors.As(err, &failed) {
+		return fasthttp.StatusInternalServerError, opaapi.Error{Code: opaapi.CodeInternal, Message: "the document could not be evaluated"}
+	}
+	e = opaapi.Error{Code: opaapi.CodeInternal, Message: failed.Message}
+	for _, d := range failed.Details {
+		detail := opaapi.Detail{Code: d.Code, Message: d.Message}
+		if d.File != "" || d.Row != 0 {
+			detail.Location = &opaapi.Location{File: d.File, Row: d.Row, Col: d.Col}
+		}
+		e.Errors = append(e.Errors, detail)
+	}
+	switch failed.Code {
+	case decision.PolicyDenied:
+		e.Code = opaapi.CodeUnauthorized
+		return fasthttp.StatusForbidden, e
+	case decision.RequestMalformed:
+		e.Code = opaapi.CodeInvalidParameter
+		return fasthttp.StatusBadRequest, e
+	case decision.NotReady, decision.Overloaded:
+		return fasthttp.StatusServiceUnavailable, e
+	default:
+		return fasthttp.StatusInternalServerError, e
+	}
+}
+
+// beginOPA begins to answer a client. Its session is of no interest unless opa.session says
+// so; where clients bring tokens, it is in the cookie.
+func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) asking {
+	if !s.config.OPA.Session {
+		return asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load(), input: policy.Input{Now: s.now()}}
+	}
+	if s.config.Clients.TokensFile != "" {
+		return s.beginWith(door, request.FindCookie(&ctx.Request.Header, s.cookies))
+	}
+	return s.begin(ctx, door)
+}
+
+// neither is what a document comes to that is neither an allow nor a denial.
+var neither = decision.Decision{Status: fasthttp.StatusOK}
+
+// document evaluates and records one question.
+func (s *Server) document(a *asking, item int, batch decision.ID, q *policy.DataQuestion) (*policy.Document, error) {
+	q.Session = s.config.OPA.Session
+	found, err := s.evaluated(a, q)
+	d := neither
+	var failed *policy.DataError
+	switch {
+	case errors.As(err, &failed):
+		d, a.result = decision.Because(failed.Code, ""), ""
+		s.complain(a, d, failed.Unwrap())
+	case err != nil:
+		d, a.result = decision.Because(decision.PolicyError, ""), ""
+		s.complain(a, d, err)
+	default:
+		a.result = found.Kind
+		switch {
+		case found.Allow:
+			d = decision.Allowed()
+		case found.Deny:
+			d = decision.Denied()
+		case found.JSON == nil:
+			d = decision.Because(decision.PolicyUndefined, "")
+		}
+	}
+	s.record(a, item, opaapi.Asked(q.Path, batch.String()), d)
+	return found, err
+}
+
+func (s *Server) evaluated(a *asking, q *policy.DataQuestion) (*policy.Document, error) {
+	if a.snapshot == nil {
+		return nil, &policy.DataError{Code: decision.NotReady, Message: "no policy is loaded yet"}
+	}
+	return a.snapshot.policy.Data(context.Background(), a.input, q)
+}
+
+// provenance is what decides, nil where nobody asked.
+func (s *Server) provenance(a *asking, wanted bool) *opaapi.Provenance {
+	if !wanted {
+		return nil
+	}
+	p := &opaapi.Provenance{Version: policy.OPAVersion(), Bundles: map[string]opaapi.Bundle{}}
+	if a.snapshot != nil {
+		p.Bundles[strings.Join(s.source.Names, ",")] = opaapi.Bundle{Revision: a.snapshot.bundle.Revision}
+	}
+	return p
+}
+
+// logged is an id for an answer's body, which has one where there is a log to find it in.
+func (s *Server) logged(id decision.ID) string {
+	if s.audit == nil {
+		return ""
+	}
+	return id.String()
+}
