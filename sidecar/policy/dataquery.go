@@ -148,7 +148,7 @@ func (e *evaluation) prepared(ctx context.Context, path []string) (*rego.Prepare
 		rego.StrictBuiltinErrors(e.question.Strict),
 		rego.Metrics(e.metrics),
 		rego.Instrument(e.question.Instrument),
-		rego.GenerateJSON(plainJSON),
+		rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) { return ast.JSON(term.Value) }),
 	).PrepareForEval(ctx)
 	if err != nil {
 		return nil, err

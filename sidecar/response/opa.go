@@ -24,6 +24,13 @@ func OPA(ctx *fasthttp.RequestCtx, status int, id decision.ID, body []byte) {
 	ctx.SetBody(body)
 }
 
+// Moved sends a client to another target of the same endpoint.
+func Moved(ctx *fasthttp.RequestCtx, status int, to string) {
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, noStore)
+	ctx.Response.Header.Set(fasthttp.HeaderLocation, to)
+	ctx.SetStatusCode(status)
+}
+
 // takesGzip reads Accept-Encoding (RFC 9110 section 12.5.3). A weight of 0 refuses.
 func takesGzip(values [][]byte) bool {
 	for _, value := range values {

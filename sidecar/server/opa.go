@@ -75,8 +75,7 @@ func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp
 			return
 		}
 		if to, status := opaapi.Moved(string(ctx.Request.Header.RequestURI()), prefix); status != 0 {
-			ctx.Response.Header.Set(fasthttp.HeaderLocation, to)
-			ctx.SetStatusCode(status)
+			response.Moved(ctx, status, to)
 			return
 		}
 		serve(ctx)

@@ -227,7 +227,9 @@ func TestOPA_compare(t *testing.T) {
 	theirs := runOPA(t, bundle)
 	s := start(t, opaConfig(t, bundle))
 	ours := strings.TrimPrefix(s.url, "http://")
-	for _, c := range opaCalls() {
+	calls := opaCalls()
+	t.Logf("%d requests", len(calls))
+	for _, c := range calls {
 		if strings.Contains(c.target, "metrics") || strings.Contains(c.target, "instrument") {
 			// The measures of a query that is prepared first depend on what was asked before.
 			send(t, theirs, c.call)

@@ -12,6 +12,7 @@ import (
 	"postern/sidecar/decision"
 	"postern/sidecar/opaapi"
 	"postern/sidecar/policy"
+	"postern/sidecar/response"
 )
 
 // The states of OPA's plugins.
@@ -46,8 +47,7 @@ func (s *Server) opaHealth(ctx *fasthttp.RequestCtx) {
 	}
 	target := string(ctx.Request.Header.RequestURI())
 	if to, status := opaapi.Moved(target, healthPath); status != 0 {
-		ctx.Response.Header.Set(fasthttp.HeaderLocation, to)
-		ctx.SetStatusCode(status)
+		response.Moved(ctx, status, to)
 		return
 	}
 	path, query, _ := strings.Cut(target, "?")
