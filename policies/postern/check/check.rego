@@ -23,7 +23,11 @@ decision := {"allow": _allow, "reasons": _reasons, "enrollment": action.enrollme
 
 default _allow := false
 
-_allow if {
+_allow if allowed
+
+# METADATA
+# description: Whether to allow, for who needs no reasons.
+allowed if {
 	_granted
 	not extension.denied
 }

@@ -8,7 +8,7 @@
 package postern.search
 
 import data.postern.action as organization
-import data.postern.evaluate
+import data.postern.check
 import data.postern.name
 import data.postern.permission
 
@@ -16,11 +16,11 @@ import data.postern.permission
 # description: |
 #   Every action that an evaluation of this session allows for the resource: organization
 #   actions, and permissions by the names that has() compares. A permission that neither
-#   the token nor a role brings is not asked for.
+#   the token nor a role brings is not asked for. Each is asked as postern.evaluate asks.
 # entrypoint: true
 action contains {"name": candidate} if {
 	some candidate in organization.names
-	_allowed(candidate)
+	check.allowed with input.action as candidate
 }
 
 # An evaluation does not say whose action it is where the name has a colon. Nothing can take
@@ -28,22 +28,20 @@ action contains {"name": candidate} if {
 action contains {"name": candidate} if {
 	some candidate in _permissions
 	contains(candidate, ":")
-	_allowed(candidate) with input.user_id as false
+	check.allowed with input.action as false
+		with input.check as {"any": [{"permission": candidate}]}
+		with input.user_id as false
 }
 
 action contains {"name": candidate} if {
 	some candidate in _permissions
 	not contains(candidate, ":")
-	_allowed(candidate)
+	check.allowed with input.action as false
+		with input.check as {"any": [{"permission": candidate}]}
 }
 
 _permissions contains candidate if {
 	some candidate in permission.candidates
 	not candidate in organization.names
 	name.permission(candidate) == candidate
-}
-
-_allowed(candidate) if {
-	answer := evaluate.decision with input.action as {"name": candidate}
-	answer.allow
 }
