@@ -454,3 +454,38 @@ func TestTLS_silent(t *testing.T) {
 		t.Errorf("the key is in the log: %s", log)
 	}
 }
+
+// TestClients_watched: the tokens' file is read again when it changes; a bad one is kept out
+// and told of, without its tokens.
+func TestClients_watched(t *testing.T) {
+	dir := t.TempDir()
+	const one, two = "0123456789abcdef", "fedcba9876543210"
+	path := write(t, dir, "tokens", "a "+one+"\nb "+two+"\n")
+	s := start(t, standard(t, plain(t), "clients: {tokens_file: "+path+"}"))
+	tokens := func() string {
+		_, rest, _ := strings.Cut(s.do("GET", "admin:/v1/status", "").Body, `"tokens": `)
+		count, _, _ := strings.Cut(rest, ",")
+		return count
+	}
+	if got := tokens(); got != "2" {
+		t.Errorf("%s tokens at the start, want 2", got)
+	}
+	replace(t, path, "b "+two+"\n")
+	eventually(t, "a token is gone", func() bool { return tokens() == "1" })
+	replace(t, path, two+"\n"+one+" b\n")
+	eventually(t, "the bad file is told of", func() bool {
+		return s.metric(`postern_client_token_reloads_total{result="error"}`) == "1" && strings.Contains(s.log.String(), "tokens:1: want a name and a token")
+	})
+	if got := tokens(); got != "1" {
+		t.Errorf("%s tokens after a bad file, want 1", got)
+	}
+	for _, secret := range []string{one, two} {
+		if strings.Contains(s.log.String()+s.do("GET", "admin:/v1/status", "").Body, secret) {
+			t.Errorf("%s is shown", secret)
+		}
+	}
+	c := standard(t, plain(t), "clients: {tokens_file: "+path+"}")
+	if err := refused(t, c); !strings.Contains(err.Error(), "clients.tokens_file: ") || strings.Contains(err.Error(), two) {
+		t.Errorf("a start with a bad file: %v", err)
+	}
+}
