@@ -255,6 +255,20 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestLoad_configuration: the configuration of a server may lie in a bundle's directory, and
+// is neither data nor a mistake. Elsewhere in it the name means nothing.
+func TestLoad_configuration(t *testing.T) {
+	plain := load(t, directory(t, files{"data.json": `{"a": 1}`}))
+	b := load(t, directory(t, files{"data.json": `{"a": 1}`, "postern.yaml": "issuers: none\n", "b/postern.yaml": "c: 1\n"}))
+	if !reflect.DeepEqual(b.Data, plain.Data) || b.Digest != plain.Digest {
+		t.Errorf("data = %v, digest %s, want %v, %s", b.Data, b.Digest, plain.Data, plain.Digest)
+	}
+	if len(b.Warnings) != 1 || !strings.HasPrefix(b.Warnings[0], "b/postern.yaml: ignored") {
+		t.Errorf("warnings = %q, want one, about b/postern.yaml", b.Warnings)
+	}
+	refused(t, "nothing in it", directory(t, files{"postern.yaml": "model: {}\n"}))
+}
+
 func TestLoad_revisionFromDigest(t *testing.T) {
 	b := load(t, directory(t, files{"data.json": `{"a": 1}`}))
 	if want := strings.TrimPrefix(b.Digest, "sha256:")[:12]; b.Revision != want {

@@ -124,8 +124,9 @@ func (t *tree) take(name string, r io.Reader, size int64) error {
 // done sorts what was read.
 func (t *tree) done() {
 	slices.SortFunc(t.files, func(a, b file) int { return cmp.Compare(a.path, b.path) })
-	// What explains a bundle to its readers is not mistaken for a part of it.
-	t.ignored = slices.DeleteFunc(t.ignored, func(name string) bool { return path.Ext(name) == ".md" })
+	// What explains a bundle to its readers is not mistaken for a part of it, nor is the
+	// configuration of a server that lies at its top.
+	t.ignored = slices.DeleteFunc(t.ignored, func(name string) bool { return path.Ext(name) == ".md" || name == "postern.yaml" })
 	slices.Sort(t.ignored)
 }
 
