@@ -3,6 +3,8 @@
 # description: |
 #   One policy for all scenarios. Each is about subjects and resources of its own types and
 #   denies what is about others, so that no more than one of them has a say.
+# schemas:
+#   - input: schema.input
 package interop.evaluate
 
 import data.interop.gateway

@@ -4,6 +4,8 @@
 #   The API gateway scenario: which methods of a route a person's roles open. A gateway
 #   names the template of a route, not the path of a request, so whose a todo is, is not
 #   known here.
+# schemas:
+#   - input: schema.input
 package interop.gateway
 
 import data.interop.facts

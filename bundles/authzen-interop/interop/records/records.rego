@@ -3,6 +3,8 @@
 # description: |
 #   The search and IdP scenarios: what a user may do to a record, by who owns it and by the
 #   departments of both. All of that is known here.
+# schemas:
+#   - input: schema.input
 package interop.records
 
 import data.interop.facts

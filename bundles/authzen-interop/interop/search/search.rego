@@ -4,6 +4,8 @@
 #   What is asked here is the rule of the evaluation, once for each candidate in the place
 #   of what is searched for. So whatever is found, an evaluation allows. Todos are not
 #   known here, and so are never found.
+# schemas:
+#   - input: schema.input
 package interop.search
 
 import data.interop.evaluate

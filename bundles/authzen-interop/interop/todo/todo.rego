@@ -3,6 +3,8 @@
 # description: |
 #   The todo scenario: what a person may do in a list of todos. The roles and the e-mail
 #   address of a person are known here; whose a todo is, the request says.
+# schemas:
+#   - input: schema.input
 package interop.todo
 
 import data.interop.facts
