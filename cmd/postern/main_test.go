@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,7 +130,8 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 
 // scriptHTTP is "http METHOD SOCKET PATH [BODY] [HEADER...]": one request over a Unix
 // socket, its status line, headers and body on standard output. In a header, @name stands
-// for a file's content. It waits a while for the socket to answer.
+// for a file's content, and so does "@name" in a body, in quotes as it stands. It waits a
+// while for the socket to answer.
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	text, err := exchange(ts, args)
 	if neg {
@@ -160,13 +162,18 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no answer has %q; the last:\n%s", args[0], text)
 }
 
+// named is a string in a body that stands for a file's content.
+var named = regexp.MustCompile(`"@[a-z_]+"`)
+
 func exchange(ts *testscript.TestScript, args []string) (string, error) {
 	if len(args) < 3 {
 		ts.Fatalf("usage: http METHOD SOCKET PATH [BODY] [HEADER...]")
 	}
 	body := ""
 	if len(args) > 3 {
-		body = args[3]
+		body = named.ReplaceAllStringFunc(args[3], func(text string) string {
+			return `"` + ts.ReadFile(strings.Trim(text, `"@`)) + `"`
+		})
 	}
 	req, err := http.NewRequest(args[0], "http://postern"+args[2], strings.NewReader(body))
 	if err != nil {
