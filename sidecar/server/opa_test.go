@@ -120,12 +120,28 @@ func TestOPA_sessionBesideToken(t *testing.T) {
 	t.Parallel()
 	c := opaConfig(t, questioned(t), "opa: {session: true}")
 	c.Clients.TokensFile = filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(c.Clients.TokensFile, nil, 0o600); err != nil {
+	c.Clients.Anonymous = ""
+	const client = "Bearer 0123456789abcdef0123456789abcdef"
+	if err := os.WriteFile(c.Clients.TokensFile, []byte("app "+strings.TrimPrefix(client, "Bearer ")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := start(t, c)
-	if a := s.do("POST", "/v1/data/app/user", `{}`, "Authorization", "Bearer "+sign(t, nil)); strings.Contains(a.Body, "user_1") {
-		t.Errorf("by the header: %d %s", a.Code, a.Body)
+	token := sign(t, nil)
+	for _, test := range []struct {
+		name    string
+		headers []string
+		want    int
+		session bool
+	}{
+		{"a client with a session", []string{"Authorization", client, "Cookie", "__session=" + token}, 200, true},
+		{"a client without", []string{"Authorization", client}, 200, false},
+		{"a session in the header", []string{"Authorization", "Bearer " + token}, 401, false},
+		{"a session that is no client", []string{"Cookie", "__session=" + token}, 401, false},
+	} {
+		a := s.do("POST", "/v1/data/app/user", `{}`, test.headers...)
+		if a.Code != test.want || strings.Contains(a.Body, "user_1") != test.session {
+			t.Errorf("%s: %d %s", test.name, a.Code, a.Body)
+		}
 	}
 }
 
