@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"matrix":       {"request", "session", "bundle", "model", "policy"},
 	"doctor":       {"requirement", "token", "session"},
 	"typegen":      {"model"},
+	"openapi":      {},
 	"response":     {},
 	"watch":        {},
 	"audit":        {},
@@ -47,7 +48,7 @@ var arrows = map[string][]string{
 	"config":       {},
 	"failmode":     {},
 	"server": {
-		"authzen", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
+		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
 		"response", "watch", "audit", "certificate", "client", "config",
 	},
 }

@@ -88,6 +88,10 @@ func (s *Server) handler() fasthttp.RequestHandler {
 		}
 		key := doorOf(ctx.Request.Header.RequestURI())
 		lastOfBodiless(ctx, key)
+		if string(key) == openAPIPath {
+			s.description.serve(ctx)
+			return
+		}
 		d, ok := doors[string(key)]
 		if !ok {
 			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")

@@ -79,6 +79,8 @@ type Server struct {
 	identities   map[string]*certificate.Identity // of the listeners that speak TLS, by name
 	clientTokens *client.Tokens                   // nil where clients bring none
 
+	description description // what GET /openapi.json answers
+
 	current   atomic.Pointer[snapshot] // nil until the first good bundle
 	reload    atomic.Pointer[reload]   // the last attempt
 	building  atomic.Bool              // a load is under way, perhaps without its caller
@@ -130,6 +132,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if s.questions, err = request.NewQuestions(o.Config.Limits.Batch); err != nil {
+		return nil, err
+	}
+	if s.description, err = describe(o.Config); err != nil {
 		return nil, err
 	}
 	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {

@@ -1,0 +1,4 @@
+package openapi
+
+// Text is the file.
+var Text = text
