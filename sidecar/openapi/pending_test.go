@@ -5,9 +5,6 @@ import "postern/sidecar/decision"
 // Doors that the listener does not have yet: their names in the decision log, and in the
 // configuration.
 var (
-	missing = []decision.Door{
-		decision.DoorEvaluation, decision.DoorEvaluations, decision.DoorSearchSubject, decision.DoorSearchResource, decision.DoorSearchAction,
-		decision.DoorData, decision.DoorBatchData,
-	}
-	closed = []string{"authzen", "opa"}
+	missing = []decision.Door{decision.DoorData, decision.DoorBatchData}
+	closed  = []string{"opa"}
 )
