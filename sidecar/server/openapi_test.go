@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"maps"
@@ -32,30 +31,12 @@ func (w witness) ask(want int, method, target, body string, headers ...string) a
 
 func (w witness) judge(want int, e *exchange) {
 	w.t.Helper()
-	if e.Header.Get("Content-Encoding") == "gzip" {
-		e.Body = unpacked(w.t, e.Body)
-	}
 	if e.Code != want {
 		w.t.Errorf("%s %.100s %.200s: %d %s, want %d", e.method, e.target, e.body, e.Code, e.Body, want)
 	}
 	if err := w.hold(e); err != nil {
 		w.t.Errorf("%s %.100s %.200s: %d %v %s: %v", e.method, e.target, e.body, e.Code, e.Header, e.Body, err)
 	}
-}
-
-// unpacked is what was packed into gzip.
-func unpacked(t testing.TB, body string) string {
-	t.Helper()
-	r, err := gzip.NewReader(strings.NewReader(body))
-	if err != nil {
-		t.Error(err)
-		return body
-	}
-	plain, err := io.ReadAll(r)
-	if err != nil {
-		t.Error(err)
-	}
-	return string(plain)
 }
 
 // send sends what comes before a request's end, with %s for its target, and judges the

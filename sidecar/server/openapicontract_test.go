@@ -3,9 +3,11 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,9 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"postern/sidecar/config"
+	"postern/sidecar/openapi"
 )
 
 // A contract is a description that exchanges are held against. It remembers what of it
@@ -21,6 +26,9 @@ import (
 // library for OpenAPI makes of those takes null for no value at all.
 type contract struct {
 	*openapi3.T
+	// foreign is whether it is another server's that is asked: doors may be closed there, and
+	// policies may set headers of their own.
+	foreign bool
 	mu      sync.Mutex // guards what follows
 	schemas *jsonschema.Compiler
 	seen    map[string]bool
@@ -58,6 +66,36 @@ func readContract(text string) (*contract, error) {
 		return nil, err
 	}
 	return &contract{T: doc, schemas: schemas, seen: map[string]bool{}}, nil
+}
+
+// every is the description of a server with all doors.
+var every = sync.OnceValues(func() (*contract, error) {
+	l := openapi.Listener{Identity: map[string]string{}}
+	for field := range reflect.TypeFor[config.Doors]().Fields() {
+		l.Doors = append(l.Doors, field.Tag.Get("key"))
+	}
+	text, err := l.Describe()
+	if err != nil {
+		return nil, err
+	}
+	c, err := readContract(string(text))
+	if err == nil {
+		c.foreign = true
+	}
+	return c, err
+})
+
+// conforms fails the test where an answer is none of those that are described. Every test
+// that asks a server of its own passes here.
+func (s *sidecar) conforms(e *exchange) {
+	s.t.Helper()
+	c, err := every()
+	if err == nil {
+		err = c.hold(e)
+	}
+	if err != nil {
+		s.t.Errorf("%s %.100s: %d %v %.200s is not described: %v", e.method, e.target, e.Code, e.Header, e.Body, err)
+	}
 }
 
 // schemaBase is what the schemas' places are relative to. Nothing is fetched from there.
@@ -110,10 +148,10 @@ func (c *contract) find(e *exchange) (*described, error) {
 }
 
 // otherMethod is the operation that says what is answered to methods of which nothing is
-// said.
+// said: that they are refused, unless the request was refused before its method was looked at.
 func (d *described) otherMethod(code int) error {
-	if code != http.StatusMethodNotAllowed {
-		return errors.New("the method is not described, and the status is no 405")
+	if !slices.Contains([]int{400, 401, 405, 408, 413, 431, 500, 503, 505}, code) {
+		return fmt.Errorf("the method is not described, and the status is no 405 but %d", code)
 	}
 	for _, method := range slices.Sorted(maps.Keys(d.item.Operations())) {
 		if op := d.item.GetOperation(method); op.Responses.Value("405") != nil {

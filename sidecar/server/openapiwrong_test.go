@@ -57,3 +57,27 @@ func TestOpenAPI_wrong(t *testing.T) {
 	f("the description", "GET", "/openapi.json", "", nil, without("ETag"), body(`"openapi":"3.1.`, `"openapi":"3.0.`), body(`"paths":`, `"Paths":`))
 	f("no endpoint", "GET", "/nothing", "", nil, func(e *exchange) { e.Code = 200 }, func(e *exchange) { e.Body = "404" })
 }
+
+// TestConforms: what every test's answers are held against refuses wrong ones, too.
+func TestConforms(t *testing.T) {
+	c, err := every()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, standard(t, gated(t)))
+	good := func() *exchange {
+		return &exchange{method: "POST", target: "/v1/check", answer: s.do("POST", "/v1/check", `{"role":"x"}`)}
+	}
+	if err := c.hold(good()); err != nil {
+		t.Fatal(err)
+	}
+	for i, wrong := range []func(*exchange){
+		func(e *exchange) { e.Code = 500 }, func(e *exchange) { e.Code = 404 }, func(e *exchange) { e.method = "PUT" }, func(e *exchange) { e.Body = "{}" },
+		func(e *exchange) { e.Header.Del("X-Decision-Id") }, func(e *exchange) { e.Header.Set("Cache-Control", "public") },
+	} {
+		e := good()
+		if wrong(e); c.hold(e) == nil {
+			t.Errorf("wrong answer %d is taken for right: %d %v %s", i, e.Code, e.Header, e.Body)
+		}
+	}
+}
