@@ -26,25 +26,8 @@ func (r Report) Full() string {
 	return b.String()
 }
 
-// compact is how many sections' rows [Report.Compact] shows.
-const compact = 6
-
 // Compact is what of the report a reader needs first, in Markdown.
-func (r Report) Compact() string {
-	var b strings.Builder
-	b.WriteString(r.Machine.line())
-	b.WriteString("\n")
-	b.WriteString(r.figures())
-	b.WriteString("\n| Scenario | Server | µs/request | requests/s | p50 µs | p99 µs |\n| --- | --- | ---: | ---: | ---: | ---: |\n")
-	first := Report{Sections: r.Sections[:min(len(r.Sections), compact)]}
-	for _, row := range first.rows() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %s | %s |\n", row.Scenario, row.Target, decimals(row.Processor()/1e3),
-			Median(row.Rounds, func(x Round) float64 { return x.PerSecond }),
-			row.quantile(func(x Round) time.Duration { return x.P50 }),
-			row.quantile(func(x Round) time.Duration { return x.P99 }))
-	}
-	return b.String()
-}
+func (r Report) Compact() string { return r.Machine.line() + "\n" + r.figures() }
 
 func (m Machine) line() string {
 	return fmt.Sprintf("%s, %d cores, Linux %s, %s, commit %s, %s; %s, `%s`.\n",
