@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -258,4 +260,40 @@ func TestREADME_model(t *testing.T) {
 		return
 	}
 	t.Error("README shows no model")
+}
+
+// TestDocs_policy: the table of the input has the members of the schema, and what is refused
+// is what no policy may call.
+func TestDocs_policy(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := os.ReadFile("../../policies/postern/schema/input.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal(schema, &want); err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Member of `input` |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	got := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?`) \\|").FindAllStringSubmatch(table, -1) {
+		for _, name := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[1], -1) {
+			got[name[1]] = true
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want.Properties)); !slices.Equal(got, want) {
+		t.Errorf("the table has %q, want those of the schema, %q", got, want)
+	}
+	_, refused, _ := strings.Cut(string(text), "## What is refused")
+	for _, name := range policy.Refused() {
+		if !strings.Contains(refused, "`"+name+"`") {
+			t.Errorf("what is refused lacks %s", name)
+		}
+	}
 }

@@ -28,6 +28,10 @@ var refused = []string{
 	"rego.parse_module",
 }
 
+// Refused returns the names of the built-ins that no policy may call. One that ends in a
+// star is a prefix.
+func Refused() []string { return slices.Clone(refused) }
+
 // onRequest are the built-ins that a configuration may allow by name. They read the
 // clock, so what calls them is not a function of its input.
 var onRequest = []string{"time.now_ns", "io.jwt.decode_verify"}
