@@ -52,7 +52,7 @@ func askers(t *testing.T, c *config.Config) *asker {
 			ctx.SetStatusCode(fasthttp.StatusUnauthorized)
 			return
 		}
-		ctx.SetBodyString(s.begin(ctx, "").client)
+		ctx.SetBodyString(s.client(ctx))
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Serve(patient{s.underTLS(l, listenerHTTP), s.log}) }()

@@ -106,9 +106,7 @@ type asking struct {
 
 // begin reads what every door needs. The snapshot is loaded once, here.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, door decision.Door) asking {
-	a := s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
-	a.client = s.client(ctx)
-	return a
+	return s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
 }
 
 func (s *Server) beginWith(door decision.Door, credential request.Credential) asking {

@@ -148,14 +148,17 @@ func opaError(err error) (status int, e opaapi.Error) {
 
 // beginOPA begins to answer a client. Its session is of no interest unless opa.session says
 // so; where clients bring tokens, it is in the cookie.
-func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) asking {
-	if !s.config.OPA.Session {
-		return asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load(), input: policy.Input{Now: s.now()}}
+func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) (a asking) {
+	switch {
+	case !s.config.OPA.Session:
+		a = asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load(), input: policy.Input{Now: s.now()}}
+	case s.config.Clients.TokensFile != "":
+		a = s.beginWith(door, request.FindCookie(&ctx.Request.Header, s.cookies))
+	default:
+		a = s.begin(ctx, door)
 	}
-	if s.config.Clients.TokensFile != "" {
-		return s.beginWith(door, request.FindCookie(&ctx.Request.Header, s.cookies))
-	}
-	return s.begin(ctx, door)
+	a.client = s.client(ctx)
+	return a
 }
 
 // neither is what a document comes to that is neither an allow nor a denial.
