@@ -128,7 +128,7 @@ func (s *Server) evaluation(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) evaluateOne(ctx *fasthttp.RequestCtx, door decision.Door, e *authzen.Evaluation) {
-	a := s.beginAccess(ctx, door)
+	a := s.beginClient(ctx, door)
 	answer := s.evaluate(&a, noItem, e)
 	if status, message := undecided(answer.Decision); status != 0 {
 		response.AccessError(ctx, a.id, status, message)
@@ -149,7 +149,7 @@ func (s *Server) evaluations(ctx *fasthttp.RequestCtx) {
 		s.evaluateOne(ctx, decision.DoorEvaluations, b.Lone)
 		return
 	}
-	a := s.beginAccess(ctx, decision.DoorEvaluations)
+	a := s.beginClient(ctx, decision.DoorEvaluations)
 	if a.snapshot == nil {
 		s.undecided(ctx, &a, decision.Because(decision.NotReady, ""), nil)
 		return
@@ -181,18 +181,6 @@ func (s *Server) item(a *asking, body []byte, place int, item *authzen.Item) (_ 
 		return s.access.told.Failure(body, status, message), false
 	}
 	return s.access.told.Evaluation(body, answer), answer.Allow
-}
-
-// beginAccess begins to answer a client, whose own session is nobody's business.
-func (s *Server) beginAccess(ctx *fasthttp.RequestCtx, door decision.Door) asking {
-	return asking{
-		id:       decision.NewID(),
-		door:     door,
-		began:    time.Now(),
-		snapshot: s.current.Load(),
-		input:    policy.Input{Now: s.now()},
-		client:   s.client(ctx),
-	}
 }
 
 // evaluate answers one evaluation, and records it.

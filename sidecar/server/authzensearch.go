@@ -14,7 +14,7 @@ import (
 // search answers POST /access/v1/search/…. What fails has no results, and an empty list would
 // say that there are none: it is an error.
 func (s *Server) search(ctx *fasthttp.RequestCtx, p accessPoint) {
-	a := s.beginAccess(ctx, p.name)
+	a := s.beginClient(ctx, p.name)
 	if a.snapshot == nil {
 		s.undecided(ctx, &a, decision.Because(decision.NotReady, ""), nil)
 		return

@@ -13,6 +13,8 @@ import (
 	"postern/sidecar/certificate"
 	"postern/sidecar/client"
 	"postern/sidecar/config"
+	"postern/sidecar/decision"
+	"postern/sidecar/policy"
 )
 
 // What WWW-Authenticate says to a client that is not let in. HTTP has no scheme for a
@@ -36,10 +38,18 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (challenge string, ok bool) {
 // clientKey is where admit leaves a client's name.
 type clientKey struct{}
 
-// client is the name of the client that admit let in, for logs; empty where it has none.
-func (s *Server) client(ctx *fasthttp.RequestCtx) string {
+// beginClient begins to answer a client that admit let in. Its own session is nobody's
+// business.
+func (s *Server) beginClient(ctx *fasthttp.RequestCtx, door decision.Door) asking {
 	name, _ := ctx.UserValue(clientKey{}).(string)
-	return name
+	return asking{
+		id:       decision.NewID(),
+		door:     door,
+		began:    time.Now(),
+		snapshot: s.current.Load(),
+		input:    policy.Input{Now: s.now()},
+		client:   name,
+	}
 }
 
 // asks finds out which client a request is from.

@@ -52,7 +52,7 @@ func askers(t *testing.T, c *config.Config) *asker {
 			ctx.SetStatusCode(fasthttp.StatusUnauthorized)
 			return
 		}
-		ctx.SetBodyString(s.client(ctx))
+		ctx.SetBodyString(s.beginClient(ctx, "").client)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Serve(patient{s.underTLS(l, listenerHTTP), s.log}) }()

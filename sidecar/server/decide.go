@@ -95,7 +95,7 @@ type asking struct {
 	began    time.Time
 	snapshot *snapshot // nil while none is loaded
 	input    policy.Input
-	client   string // who asks about others, see admit
+	client   string // who asks about others, see beginClient
 	// proxied is the request that a proxy asks about, nil where an app asks, and good until it
 	// is answered; pattern is the route that governs it.
 	proxied *request.Proxied

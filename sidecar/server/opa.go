@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -148,16 +147,16 @@ func opaError(err error) (status int, e opaapi.Error) {
 
 // beginOPA begins to answer a client. Its session is of no interest unless opa.session says
 // so; where clients bring tokens, it is in the cookie.
-func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) (a asking) {
-	switch {
-	case !s.config.OPA.Session:
-		a = asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load(), input: policy.Input{Now: s.now()}}
-	case s.config.Clients.TokensFile != "":
-		a = s.beginWith(door, request.FindCookie(&ctx.Request.Header, s.cookies))
-	default:
-		a = s.begin(ctx, door)
+func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) asking {
+	a := s.beginClient(ctx, door)
+	if !s.config.OPA.Session {
+		return a
 	}
-	a.client = s.client(ctx)
+	find := request.FindCredential
+	if s.config.Clients.TokensFile != "" {
+		find = request.FindCookie
+	}
+	a.input = s.authenticate(find(&ctx.Request.Header, s.cookies), a.input.Now)
 	return a
 }
 
