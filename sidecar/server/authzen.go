@@ -151,7 +151,7 @@ func (s *Server) evaluations(ctx *fasthttp.RequestCtx) {
 	}
 	a := s.beginClient(ctx, decision.DoorEvaluations)
 	if a.snapshot == nil {
-		s.undecided(ctx, &a, decision.Because(decision.NotReady, ""), nil)
+		s.accessNotReady(ctx, &a, nil)
 		return
 	}
 	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
@@ -211,8 +211,9 @@ func (s *Server) about(in policy.Input, subject authzen.Entity) policy.Input {
 	return of
 }
 
-// undecided answers, and records, that nothing could be decided.
-func (s *Server) undecided(ctx *fasthttp.RequestCtx, a *asking, d decision.Decision, question jsontext.Value) {
+// accessNotReady answers, and records, that nothing can be decided yet.
+func (s *Server) accessNotReady(ctx *fasthttp.RequestCtx, a *asking, question jsontext.Value) {
+	d := decision.Because(decision.NotReady, "")
 	s.record(a, noItem, question, d)
 	refuseAccess(ctx, a.id, d)
 }

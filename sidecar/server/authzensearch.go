@@ -16,7 +16,7 @@ import (
 func (s *Server) search(ctx *fasthttp.RequestCtx, p accessPoint) {
 	a := s.beginClient(ctx, p.name)
 	if a.snapshot == nil {
-		s.undecided(ctx, &a, decision.Because(decision.NotReady, ""), nil)
+		s.accessNotReady(ctx, &a, nil)
 		return
 	}
 	if !a.snapshot.policy.Searches(p.searches) {
@@ -31,7 +31,7 @@ func (s *Server) search(ctx *fasthttp.RequestCtx, p accessPoint) {
 	question := s.accessQuestion(&asked.Evaluation, p.searches)
 	a.input = s.about(a.input, asked.Subject)
 	if a.input.Credential == decision.NotReady {
-		s.undecided(ctx, &a, decision.Because(decision.NotReady, ""), question)
+		s.accessNotReady(ctx, &a, question)
 		return
 	}
 	found, cause := a.snapshot.policy.Search(context.Background(), a.input, asked)
@@ -48,7 +48,7 @@ func (s *Server) search(ctx *fasthttp.RequestCtx, p accessPoint) {
 		s.unasked(ctx, p.name, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
-	s.record(&a, noItem, question, decision.Allowed())
+	s.record(&a, noItem, question, neither)
 	response.Access(ctx, a.id, window.AppendJSON(nil))
 }
 

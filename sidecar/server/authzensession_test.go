@@ -257,7 +257,7 @@ func TestAuthZEN_decisionLog(t *testing.T) {
 		s.access("evaluation", ofSession(sign(t, nil), "read", "{}")).Header.Get("X-Decision-Id"),
 	}
 	metrics := s.do("GET", "admin:/metrics", "").Body
-	for _, want := range []string{`postern_decisions_total{door="evaluation",outcome="allow"} 1`, `postern_decisions_total{door="evaluations",outcome="deny"} 2`, `postern_decisions_total{door="search_subject",outcome="allow"} 1`} {
+	for _, want := range []string{`postern_decisions_total{door="evaluation",outcome="allow"} 1`, `postern_decisions_total{door="evaluations",outcome="deny"} 2`, `postern_decisions_total{door="search_subject",outcome="other"} 1`} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)
 		}
@@ -302,8 +302,8 @@ func TestAuthZEN_decisionLog(t *testing.T) {
 		`1 evaluations 0  true  {` + bob + `,` + reads + `,` + first + `}`,
 		`1 evaluations 1  false policy_denied {` + bob + `,` + writes + `,` + first + `}`,
 		`1 evaluations 2  false request_malformed `,
-		`2 search_subject -  true  {"subject":{"type":"user"},` + reads + `,` + first + `}`,
-		`3 search_action -  true  {` + alice + `,` + first + `}`,
+		`2 search_subject -  false  {"subject":{"type":"user"},` + reads + `,` + first + `}`,
+		`3 search_action -  false  {` + alice + `,` + first + `}`,
 		`4 evaluation - user_1 false policy_denied {"subject":{"type":"session"},` + reads + `,"resource":{"type":"report","id":"7"}}`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

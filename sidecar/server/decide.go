@@ -132,6 +132,10 @@ func (s *Server) decide(ctx context.Context, a *asking, q *request.Question) *de
 // noItem is no place in a batch.
 const noItem = -1
 
+// neither is recorded of what was answered and is neither an allow nor a denial: most
+// documents, and the results of a search.
+var neither = decision.Decision{Status: fasthttp.StatusOK}
+
 // record counts a decision, its time and its reasons, and logs it under its id. Every
 // decision passes here once, whatever it is. The question is nil where none was asked.
 func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) {

@@ -31,7 +31,7 @@ func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postern_decisions_total", Help: "Decisions by door and outcome (allow, deny, or other for a document that decides nothing).",
+			Name: "postern_decisions_total", Help: "Decisions by door and outcome (allow, deny, or other for a document that decides nothing and for what a search found).",
 		}, []string{"door", "outcome"}),
 		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postern_denial_reasons_total", Help: "Reasons of denials by door; a denial counts once for each of its codes.",

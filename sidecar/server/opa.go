@@ -160,9 +160,6 @@ func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) asking {
 	return a
 }
 
-// neither is what a document comes to that is neither an allow nor a denial.
-var neither = decision.Decision{Status: fasthttp.StatusOK}
-
 // document evaluates and records one question.
 func (s *Server) document(a *asking, item int, batch decision.ID, q *policy.DataQuestion) (*policy.Document, error) {
 	q.Session = s.config.OPA.Session
