@@ -34,16 +34,23 @@ var accessPoints = [...]accessPoint{
 	{"/access/v1/search/action", decision.DoorSearchAction, authzen.Actions, "search_action_endpoint"},
 }
 
-// openAuthZEN adds AuthZEN's endpoints to the doors, at their paths and below the path of
-// the public URL, which a proxy may take off or leave, and the metadata.
-func (s *Server) openAuthZEN(open map[string]door) {
+// accessDoors are AuthZEN's endpoints, at their paths and below the path of the public URL,
+// which a proxy may take off or leave, and the metadata.
+func (s *Server) accessDoors() map[string]door {
+	open := map[string]door{}
 	for _, p := range accessPoints {
 		d := s.accessDoor(p)
 		open[p.path], open[s.access.base+p.path] = d, d
 	}
 	for _, path := range s.access.metadata {
-		open[path] = door{name: noDoor, serve: s.answerMetadata, refuse: refuseAccess}
+		open[path] = door{name: noDoor, serve: s.answerMetadata, refuse: refuseAccess, unread: s.accessUnread(noDoor)}
 	}
+	return open
+}
+
+// accessUnread is how a door answers what could not be read.
+func (s *Server) accessUnread(name decision.Door) func(*fasthttp.RequestCtx, int, string) {
+	return func(ctx *fasthttp.RequestCtx, status int, message string) { s.unasked(ctx, name, status, message) }
 }
 
 // accessDoor is the door of an endpoint. It is for clients that were let in: a session that
@@ -79,6 +86,7 @@ func (s *Server) accessDoor(p accessPoint) door {
 			answer(ctx)
 		},
 		refuse: refuseAccess,
+		unread: s.accessUnread(p.name),
 	}
 }
 

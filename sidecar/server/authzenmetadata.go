@@ -23,9 +23,6 @@ const (
 // An access is what a configuration says about AuthZEN.
 type access struct {
 	told response.AuthZEN
-	// doors are the endpoints and the places of the metadata, by path; none where they are
-	// closed.
-	doors map[string]decision.Door
 	// url is the public URL as it was configured, "" for none, and base its path without a
 	// slash at the end.
 	url, base string
@@ -36,21 +33,11 @@ type access struct {
 
 func newAccess(c *config.Config) access {
 	a := access{told: response.AuthZEN{Reasons: c.AuthZEN.Reasons}, url: c.PublicURL, metadata: []string{wellKnown}}
-	if !c.Doors.AuthZEN {
-		return a
-	}
 	if u, err := url.Parse(c.PublicURL); err == nil { // as it was checked
 		a.base = strings.TrimSuffix(u.EscapedPath(), "/")
 	}
 	if a.base != "" {
 		a.metadata = append(a.metadata, wellKnown+a.base, wellKnown+a.base+"/")
-	}
-	a.doors = map[string]decision.Door{}
-	for _, path := range a.metadata {
-		a.doors[path] = noDoor
-	}
-	for _, p := range accessPoints {
-		a.doors[p.path], a.doors[a.base+p.path] = p.name, p.name
 	}
 	return a
 }

@@ -21,6 +21,8 @@ type door struct {
 	serve  func(ctx *fasthttp.RequestCtx)
 	// refuse writes a denial for a request that was not looked at: overload, or a panic.
 	refuse func(ctx *fasthttp.RequestCtx, id decision.ID, d decision.Decision)
+	// unread answers a request that could not be read, and counts it; nil where turnAway does.
+	unread func(ctx *fasthttp.RequestCtx, status int, message string)
 }
 
 // The paths of two doors of proxies. Envoy's is request.ExtAuthzPrefix.
@@ -34,9 +36,9 @@ const (
 func (s *Server) doors() map[string]door {
 	open := map[string]door{}
 	if s.config.Doors.Check {
-		open["/v1/check"] = door{decision.DoorCheck, fasthttp.MethodPost, s.check, response.Decision}
-		open["/v1/checks"] = door{decision.DoorChecks, fasthttp.MethodPost, s.checks, response.Decision}
-		open["/v1/session"] = door{decision.DoorSession, fasthttp.MethodGet, s.session, response.NoSession}
+		open["/v1/check"] = door{name: decision.DoorCheck, method: fasthttp.MethodPost, serve: s.check, refuse: response.Decision}
+		open["/v1/checks"] = door{name: decision.DoorChecks, method: fasthttp.MethodPost, serve: s.checks, refuse: response.Decision}
+		open["/v1/session"] = door{name: decision.DoorSession, method: fasthttp.MethodGet, serve: s.session, refuse: response.NoSession}
 	}
 	if s.config.Doors.ForwardAuth {
 		open[forwardAuthPath] = s.proxyDoor(decision.DoorForwardAuth, s.answers.ForwardAuth, request.ReadForwardAuth)
@@ -48,7 +50,7 @@ func (s *Server) doors() map[string]door {
 		open[request.ExtAuthzPrefix] = s.proxyDoor(decision.DoorExtAuthzHTTP, s.answers.ExtAuthz, request.ReadExtAuthz)
 	}
 	if s.config.Doors.AuthZEN {
-		s.openAuthZEN(open)
+		maps.Copy(open, s.accessDoors())
 	}
 	if s.config.Doors.OPA {
 		maps.Copy(open, s.opaDoors())
@@ -76,7 +78,6 @@ func doorOf(target []byte) []byte {
 
 // handler is the way of every request on the decision listener.
 func (s *Server) handler() fasthttp.RequestHandler {
-	doors := s.doors()
 	return func(ctx *fasthttp.RequestCtx) {
 		if p := ctx.Request.Header.Protocol(); string(p) != "HTTP/1.1" && string(p) != "HTTP/1.0" {
 			s.turnAway(ctx, fasthttp.StatusHTTPVersionNotSupported, "HTTP/1.1 is spoken here")
@@ -92,7 +93,7 @@ func (s *Server) handler() fasthttp.RequestHandler {
 			s.description.serve(ctx)
 			return
 		}
-		d, ok := doors[string(key)]
+		d, ok := s.open[string(key)]
 		if !ok {
 			response.Refusal(ctx, fasthttp.StatusNotFound, "no such endpoint")
 			return

@@ -48,7 +48,7 @@ func TestEnter_panic(t *testing.T) {
 	good := false
 	var held sync.Mutex
 	doors := map[string]door{
-		"/v1/check": {"check", "POST", func(ctx *fasthttp.RequestCtx) {
+		"/v1/check": {name: "check", method: "POST", serve: func(ctx *fasthttp.RequestCtx) {
 			held.Lock()
 			defer held.Unlock()
 			if !good {
@@ -58,8 +58,8 @@ func TestEnter_panic(t *testing.T) {
 				panic("the token is marker")
 			}
 			response.Decision(ctx, decision.NewID(), decision.Allowed())
-		}, response.Decision},
-		"/v1/session": {"session", "GET", func(*fasthttp.RequestCtx) { panic(errors.New("boom")) }, response.NoSession},
+		}, refuse: response.Decision},
+		"/v1/session": {name: "session", method: "GET", serve: func(*fasthttp.RequestCtx) { panic(errors.New("boom")) }, refuse: response.NoSession},
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

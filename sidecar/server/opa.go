@@ -39,7 +39,7 @@ func (s *Server) opaDoors() map[string]door {
 		dataPathV0: s.opaDoor(decision.DoorData, dataPathV0, s.dataV0, fasthttp.MethodPost),
 		batchPath:  s.opaDoor(decision.DoorBatchData, batchPath, s.dataBatch, fasthttp.MethodPost),
 		"/":        s.opaDoor(decision.DoorData, "/", s.dataDefault, fasthttp.MethodPost),
-		healthPath: {decision.DoorData, "", s.opaHealth, s.opaUnseen},
+		healthPath: {name: decision.DoorData, serve: s.opaHealth, refuse: s.opaUnseen, unread: s.opaUnread(decision.DoorData)},
 	}
 	for path, why := range notHere {
 		open[path] = s.opaDoor(decision.DoorData, path, func(ctx *fasthttp.RequestCtx) {
@@ -49,18 +49,9 @@ func (s *Server) opaDoors() map[string]door {
 	return open
 }
 
-// opaAt reports whether a target leads to one of OPA's doors.
-func (s *Server) opaAt(target []byte) bool {
-	if !s.config.Doors.OPA {
-		return false
-	}
-	key := string(doorOf(target))
-	return notHere[key] != "" || slices.Contains([]string{dataPath, dataPathV0, batchPath, healthPath, "/"}, key)
-}
-
 // opaDoor admits the client before it looks at anything else.
 func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp.RequestCtx), methods ...string) door {
-	return door{name, "", func(ctx *fasthttp.RequestCtx) {
+	admitted := func(ctx *fasthttp.RequestCtx) {
 		if challenge, ok := s.admit(ctx); !ok {
 			s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
 			ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
@@ -78,7 +69,8 @@ func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp
 			return
 		}
 		serve(ctx)
-	}, s.opaUnseen}
+	}
+	return door{name: name, serve: admitted, refuse: s.opaUnseen, unread: s.opaUnread(name)}
 }
 
 // opaUnseen answers a request that was not looked at.
@@ -95,10 +87,17 @@ func (s *Server) opaRefused(ctx *fasthttp.RequestCtx, status int, code, message 
 	s.opaSend(ctx, status, decision.ID{}, opaapi.Error{Code: code, Message: message}, true)
 }
 
-// opaMalformed counts and answers what cannot be read.
+// opaUnread is how a door answers what could not be read.
+func (s *Server) opaUnread(name decision.Door) func(*fasthttp.RequestCtx, int, string) {
+	return func(ctx *fasthttp.RequestCtx, status int, message string) {
+		s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
+		s.opaRefused(ctx, status, opaapi.CodeInvalidParameter, message)
+	}
+}
+
+// opaMalformed counts and answers what is no question.
 func (s *Server) opaMalformed(ctx *fasthttp.RequestCtx, door decision.Door, err error) {
-	s.metrics.counted(door, decision.Because(decision.RequestMalformed, ""))
-	s.opaRefused(ctx, fasthttp.StatusBadRequest, opaapi.CodeInvalidParameter, err.Error())
+	s.opaUnread(door)(ctx, fasthttp.StatusBadRequest, err.Error())
 }
 
 // opaSend sends a message.

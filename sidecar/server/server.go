@@ -69,7 +69,8 @@ type Server struct {
 	cookies   []string
 	answers   response.Proxy
 	access    access
-	identity  []string // names of the headers that tell an upstream who it is
+	open      map[string]door // see doors
+	identity  []string        // names of the headers that tell an upstream who it is
 	tokens    *cache.Cache[verified]
 	memo      *policy.Memo
 	questions *request.Questions
@@ -155,6 +156,7 @@ func New(o Options) (*Server, error) {
 		s.clientTokens = client.NewTokens(o.Config.Clients.TokensFile)
 	}
 	s.metrics = newMetrics(s)
+	s.open = s.doors()
 	return s, nil
 }
 

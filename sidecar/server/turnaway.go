@@ -6,7 +6,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"postern/sidecar/decision"
-	"postern/sidecar/opaapi"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 )
@@ -25,16 +24,12 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) 
 	hangUp(ctx)
 	denied := decision.Because(decision.RequestMalformed, message)
 	path := doorOf(meant(ctx))
-	if door, ok := s.access.doors[string(path)]; ok {
-		s.unasked(ctx, door, status, message)
+	if unread := s.open[string(path)].unread; unread != nil {
+		unread(ctx, status, message)
 		return
 	}
 	door, ok := proxyDoors[string(path)]
 	switch {
-	case !ok && s.opaAt(meant(ctx)):
-		s.metrics.counted(decision.DoorData, denied)
-		s.opaRefused(ctx, status, opaapi.CodeInvalidParameter, message)
-		return
 	case !ok:
 		s.metrics.counted(noDoor, denied)
 		response.Refusal(ctx, status, message)

@@ -69,3 +69,24 @@ func TestTurnAway_keptAlive(t *testing.T) {
 		t.Errorf("behind it: %q, %v", rest, err)
 	}
 }
+
+// TestTurnAway_counted: what clients send and is not read counts at the door that it was for.
+func TestTurnAway_counted(t *testing.T) {
+	t.Parallel()
+	c := authzen(standard(t, gated(t), "limits: {body: 1KiB}"))
+	c.Doors.OPA = true
+	s := start(t, c)
+	long := `"` + strings.Repeat("a", 1<<10) + `"`
+	for path, door := range map[string]string{
+		"/access/v1/evaluation": "evaluation", "/access/v1/evaluations": "evaluations", "/access/v1/search/action": "search_action",
+		"/.well-known/authzen-configuration": "http", "/v1/batch/data/app": "batch_data", "/v1/data/app": "data",
+	} {
+		if a := s.do("POST", path, long); a.Code != 413 {
+			t.Errorf("%s: %d %s", path, a.Code, a.Body)
+		}
+		want := fmt.Sprintf("postern_decisions_total{door=%q,outcome=\"deny\"} 1\n", door)
+		if metrics := s.do("GET", "admin:/metrics", "").Body; !strings.Contains(metrics, want) {
+			t.Errorf("%s: the metrics lack %s", path, want)
+		}
+	}
+}
