@@ -71,11 +71,7 @@ func (s *Server) accessDoor(p accessPoint) door {
 				s.unasked(ctx, p.name, fasthttp.StatusMethodNotAllowed, "the method is POST")
 				return
 			}
-			if challenge, ok := s.admit(ctx); !ok {
-				if challenge != "" {
-					ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
-				}
-				s.metrics.counted(p.name, decision.Because(decision.TokenMissing, ""))
+			if !s.admit(ctx, p.name) {
 				response.AccessError(ctx, decision.ID{}, fasthttp.StatusUnauthorized, "this is for known clients; a session is none")
 				return
 			}

@@ -24,15 +24,19 @@ const (
 	badCredential = `Bearer error="invalid_token"`
 )
 
-// admit reports whether a request is from a client that may ask about others, and if not,
-// answers with what WWW-Authenticate is to say. A session token is never such a credential,
-// and neither is a cookie.
-func (s *Server) admit(ctx *fasthttp.RequestCtx) (challenge string, ok bool) {
+// admit reports whether a request is from a client that may ask about others. If not, it
+// counts that at the door and says in WWW-Authenticate what is wanted; the answer, a 401, is
+// the door's. A session token is never such a credential, and neither is a cookie.
+func (s *Server) admit(ctx *fasthttp.RequestCtx, door decision.Door) bool {
 	name, challenge, ok := s.asks(ctx)
-	if ok && name != "" {
+	switch {
+	case !ok:
+		s.metrics.counted(door, decision.Because(decision.TokenMissing, ""))
+		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+	case name != "":
 		ctx.SetUserValue(clientKey{}, name)
 	}
-	return challenge, ok
+	return ok
 }
 
 // clientKey is where admit leaves a client's name.

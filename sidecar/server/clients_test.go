@@ -17,6 +17,7 @@ import (
 
 	"postern/sidecar/client"
 	"postern/sidecar/config"
+	"postern/sidecar/decision"
 	"postern/testdata/harness"
 )
 
@@ -46,13 +47,11 @@ func askers(t *testing.T, c *config.Config) *asker {
 	}
 	doors := s.fasthttp()
 	doors.Handler = func(ctx *fasthttp.RequestCtx) {
-		challenge, ok := s.admit(ctx)
-		if !ok {
-			ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+		if !s.admit(ctx, decision.DoorEvaluation) {
 			ctx.SetStatusCode(fasthttp.StatusUnauthorized)
 			return
 		}
-		ctx.SetBodyString(s.beginClient(ctx, "").client)
+		ctx.SetBodyString(s.beginClient(ctx, decision.DoorEvaluation).client)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- doors.Serve(patient{s.underTLS(l, listenerHTTP), s.log}) }()

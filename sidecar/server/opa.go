@@ -52,9 +52,7 @@ func (s *Server) opaDoors() map[string]door {
 // opaDoor admits the client before it looks at anything else.
 func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp.RequestCtx), methods ...string) door {
 	admitted := func(ctx *fasthttp.RequestCtx) {
-		if challenge, ok := s.admit(ctx); !ok {
-			s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
-			ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+		if !s.admit(ctx, name) {
 			s.opaRefused(ctx, fasthttp.StatusUnauthorized, opaapi.CodeUnauthorized, "request rejected by administrative policy: the client is not known")
 			return
 		}

@@ -90,3 +90,20 @@ func TestTurnAway_counted(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnAway_clients: whoever is no client counts alike at every door that is for clients.
+func TestTurnAway_clients(t *testing.T) {
+	t.Parallel()
+	c := tokenClients(t, authzen(standard(t, gated(t))))
+	c.Doors.OPA = true
+	s := start(t, c)
+	for path, door := range map[string]string{"/access/v1/evaluation": "evaluation", "/access/v1/search/subject": "search_subject", "/v1/batch/data/app": "batch_data", "/v1/data/app": "data"} {
+		if a := s.do("POST", path, `{}`, "Content-Type", "application/json"); a.Code != 401 {
+			t.Errorf("%s: %d %s", path, a.Code, a.Body)
+		}
+		want := fmt.Sprintf("postern_denial_reasons_total{door=%q,reason=\"token_missing\"} 1\n", door)
+		if metrics := s.do("GET", "admin:/metrics", "").Body; !strings.Contains(metrics, want) {
+			t.Errorf("%s: the metrics lack %s", path, want)
+		}
+	}
+}
