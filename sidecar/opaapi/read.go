@@ -51,7 +51,7 @@ func ReadOptions(query string) (Options, error) {
 		return Options{}, errors.New("input is there several times")
 	}
 	if len(inputs) == 1 {
-		if o.Input, err = document([]byte(inputs[0])); err != nil {
+		if o.Input, err = request.ReadJSON([]byte(inputs[0])); err != nil {
 			return Options{}, fmt.Errorf("parameter contains malformed input document: %w", err)
 		}
 	}
@@ -97,7 +97,7 @@ func Body(body []byte, encoding, contentType string, limit int) (jsontext.Value,
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
 		return nil, nil
 	}
-	value, err := document(body)
+	value, err := request.ReadJSON(body)
 	if err != nil {
 		return nil, fmt.Errorf("body contains malformed input document: %w", err)
 	}
@@ -117,23 +117,6 @@ func unpacked(body []byte, limit int) ([]byte, error) {
 		return nil, errors.New("request body too large: decompressed size exceeds limits.body")
 	}
 	return plain, nil
-}
-
-// document checks that a text is one JSON value, within bounds, whose names are unique.
-func document(text []byte) (jsontext.Value, error) {
-	if err := request.CheckBounds(text); err != nil {
-		return nil, err
-	}
-	dec := jsontext.NewDecoder(bytes.NewReader(text))
-	value, err := dec.ReadValue()
-	if err != nil {
-		return nil, request.Malformed(err)
-	}
-	value = value.Clone()
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the JSON value")
-	}
-	return value, nil
 }
 
 // Input is the input in the body of a POST, nil where there is none or it is null. Other

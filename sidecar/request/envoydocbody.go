@@ -1,15 +1,12 @@
 package request
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxFormParts bounds the parts of a multipart body.
@@ -94,7 +91,7 @@ func reader(mediaType string) (func(mediaType string, raw []byte) (any, error), 
 	}
 	switch found {
 	case typeJSON:
-		return func(_ string, raw []byte) (any, error) { return readJSON(raw) }, nil
+		return func(_ string, raw []byte) (any, error) { return ReadJSON(raw) }, nil
 	case typeForm:
 		return func(_ string, raw []byte) (any, error) { return readForm(raw) }, nil
 	case typeParts:
@@ -118,23 +115,6 @@ func isUTF8(mediaType string) bool {
 		}
 	}
 	return true
-}
-
-// readJSON checks one JSON value and nothing else.
-func readJSON(raw []byte) (any, error) {
-	if err := CheckBounds(raw); err != nil {
-		return nil, err
-	}
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	value, err := dec.ReadValue()
-	if err != nil {
-		return nil, Malformed(err)
-	}
-	value = value.Clone()
-	if err := atEnd(dec); err != nil {
-		return nil, err
-	}
-	return value, nil
 }
 
 func readForm(raw []byte) (any, error) {

@@ -131,7 +131,7 @@ func readPart(part *multipart.Part) (any, error) {
 		return nil, errors.New("a part's character set is not UTF-8")
 	}
 	if strings.Contains(mediaType, typeJSON) {
-		return readJSON(raw)
+		return ReadJSON(raw)
 	}
 	return string(raw), nil // a file's octets too
 }

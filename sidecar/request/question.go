@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -190,31 +189,4 @@ func expect(dec *jsontext.Decoder, kind jsontext.Kind, otherwise string) error {
 	}
 	_, err := dec.ReadToken()
 	return Malformed(err)
-}
-
-// atEnd checks that nothing but white space is left.
-func atEnd(dec *jsontext.Decoder) error {
-	_, err := dec.ReadToken()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		return errors.New("something follows the object")
-	}
-	return Malformed(err)
-}
-
-// Malformed words a decoder's error for the caller, with the place and without the body.
-func Malformed(err error) error {
-	if err == nil {
-		return nil
-	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("no valid JSON at byte %d: %w", syntax.ByteOffset, syntax.Err)
-	}
-	if errors.Is(err, io.EOF) {
-		return errors.New("the body is empty")
-	}
-	return errors.New("no valid JSON")
 }
