@@ -41,15 +41,15 @@ func TestLoad_overtaken(t *testing.T) {
 		})
 	}
 	for n := range 40 {
-		ca := a.PEM
+		name, issuer := "one", a
 		if n%2 == 0 {
-			ca = other.PEM
+			name, issuer = "two", other
 		}
-		files(t, l.dir, server, ca)
+		files(t, l.dir, server, issuer.PEM)
 		if err := l.identity.Load(time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(5 * time.Millisecond)
+		l.in("a client of the authority that was loaded", client(a, issuer.Client(t, name)), name)
 	}
 	close(stop)
 	clients.Wait()
