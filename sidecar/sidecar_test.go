@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"request":      {"cache", "requirement"},
 	"authzen":      {"request"},
 	"opaapi":       {"request"},
-	"token":        {},
+	"token":        {"secretfile"},
 	"token/mint":   {},
 	"session":      {"token"},
 	"model":        {"requirement"},

@@ -1,4 +1,4 @@
-// Package secretfile reads the small files that credentials are in.
+// Package secretfile reads the small files that keys, certificates and tokens are in.
 package secretfile
 
 import (

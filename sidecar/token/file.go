@@ -5,26 +5,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
+
+	"postern/sidecar/secretfile"
 )
 
-// readKeyFile reads a regular file of bounded size. It opens without blocking, so that a
-// named pipe in its place is an error and not a hang.
+// readKeyFile reads a regular file of bounded size.
 func readKeyFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	data, _, err := secretfile.Read(path)
 	if err != nil {
 		return nil, cause(err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, cause(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	return readBounded(f)
+	return data, nil
 }
 
 // readBounded reads all of r, or says that it is too much.
