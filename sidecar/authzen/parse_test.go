@@ -3,9 +3,10 @@ package authzen
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
+
+	"postern/testdata/harness"
 )
 
 const whole = `"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"1"}`
@@ -246,10 +247,7 @@ func TestParseSearch_page(t *testing.T) {
 
 // TestParse_interop reads the requests of the interop scenario, the batches among them.
 func TestParse_interop(t *testing.T) {
-	text, err := os.ReadFile("../../../shared/vectors/authzen/todo-decisions-authorization-api-1_0-02.json")
-	if err != nil {
-		t.Skip("the vectors are not here")
-	}
+	text := harness.Vectors(t, "authzen", "todo-decisions-authorization-api-1_0-02.json")
 	var todo struct {
 		Evaluation []struct{ Request json.RawMessage }
 		// A batch with the answers to its items.

@@ -3,9 +3,9 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"postern/testdata/harness"
 )
 
 // An interopCase is a request of an interop scenario and what its runner wants.
@@ -15,24 +15,11 @@ type interopCase struct{ Request, Expected json.RawMessage }
 // stands before them, or skips the test.
 func interopCases(t *testing.T, file string) map[string][]interopCase {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
+	var cases map[string][]interopCase
+	if err := json.Unmarshal(harness.Vectors(t, "authzen", file), &cases); err != nil {
+		t.Fatalf("read %s: %v", file, err)
 	}
-	for dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-		text, err := os.ReadFile(filepath.Join(dir, "shared", "vectors", "authzen", file))
-		if err != nil {
-			continue
-		}
-		var cases map[string][]interopCase
-		if err := json.Unmarshal(text, &cases); err != nil {
-			t.Fatalf("read %s: %v", file, err)
-		}
-		return cases
-	}
-	t.Skipf("%s is not beside the checkout", file)
-	return nil
+	return cases
 }
 
 // TestInterop asks every case of the interop scenarios that conforms to the final

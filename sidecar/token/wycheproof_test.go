@@ -2,13 +2,13 @@ package token
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/testdata/harness"
 )
 
 // A wycheproofFile is what the three files of vectors have in common.
@@ -41,24 +41,11 @@ var refusedThough = map[string]map[int]string{
 // wycheproof reads one file of vectors beside the checkout, or skips the test.
 func wycheproof(t *testing.T, name string) wycheproofFile {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
+	var f wycheproofFile
+	if err := json.Unmarshal(harness.Vectors(t, "wycheproof", name), &f); err != nil {
+		t.Fatalf("read %s: %v", name, err)
 	}
-	for dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-		data, err := os.ReadFile(filepath.Join(dir, "shared", "vectors", "wycheproof", name))
-		if err != nil {
-			continue
-		}
-		var f wycheproofFile
-		if err := json.Unmarshal(data, &f); err != nil {
-			t.Fatalf("read %s: %v", name, err)
-		}
-		return f
-	}
-	t.Skipf("%s is not beside the checkout", name)
-	return wycheproofFile{}
+	return f
 }
 
 func TestKeySet_wycheproof(t *testing.T) {
