@@ -198,23 +198,15 @@ func (s *Server) Run(ctx context.Context) error {
 	s.loadKeys(ctx, false)
 	_ = s.loadBundle(ctx) // reported as in Reload; the watch goes on trying
 
-	broken := make(chan error, 6)
+	broken := make(chan error, 6) // one for each helper that can break
 	var helpers sync.WaitGroup
-	helpers.Go(func() {
-		if err := s.watchBundle(background); err != nil {
-			broken <- err
-		}
-	})
-	helpers.Go(func() {
-		if err := s.watchKeys(background); err != nil {
-			broken <- err
-		}
-	})
-	helpers.Go(func() {
-		if err := s.watchCredentials(background); err != nil {
-			broken <- err
-		}
-	})
+	for _, follow := range []func(context.Context) error{s.watchBundle, s.watchKeys, s.watchCredentials} {
+		helpers.Go(func() {
+			if err := follow(background); err != nil {
+				broken <- err
+			}
+		})
+	}
 	for _, i := range s.issuers {
 		helpers.Go(func() { i.keys.Run(background) })
 	}
