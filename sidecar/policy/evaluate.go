@@ -9,11 +9,21 @@ import (
 )
 
 // Evaluate answers an AuthZEN evaluation. Its subject is one that whoever asks vouches for,
-// where in says so, and else the session of in, whatever is said of it. Like [Policy.Check]
-// it never fails. The evaluation must own its texts.
+// where in says so, and else the session of in, whatever is said of it: a session that is
+// none is never allowed anything, even by an entrypoint that does not look at it. Like
+// [Policy.Check] it never fails. The evaluation must own its texts.
 func (p *Policy) Evaluate(ctx context.Context, in Input, e *authzen.Evaluation) (answer *decision.Answer, cause error) {
 	m := matter{Evaluation: e}
 	in = p.gated(m.asked(in))
+	answer, cause = p.evaluated(ctx, in, m)
+	if answer.Allow && in.Credential != "" {
+		return because(in.Credential, ""), nil
+	}
+	return answer, cause
+}
+
+// evaluated is what the entrypoint says of a matter.
+func (p *Policy) evaluated(ctx context.Context, in Input, m matter) (answer *decision.Answer, cause error) {
 	k := p.key(&p.evaluate.entrypoint)
 	defer p.done(k)
 	k.matter(&p.evaluate.entrypoint, in, m, p.scope)

@@ -99,7 +99,7 @@ func TestEvaluate_own(t *testing.T) {
 	f(signedIn, asked, `answer := [input.session.user_id, input.user_id, input.credential] == ["user_1", "user_1", null]`, "allow")
 	f(signedIn, asked, `answer := input.resource == {"type": "report", "id": "r1", "owner": "alice", "properties": {"owner": "alice", "type": "t", "id": "i", "properties": 1}}`, "allow")
 	f(signedIn, evaluation("session", "org:reports:read", ""), `answer if not input.user_id`, "allow")
-	f(policy.Input{Now: now, Credential: "token_expired"}, asked, `answer if { input.session == null; input.credential == {"code": "token_expired"}; not input.user_id }`, "allow")
+	f(policy.Input{Now: now, Credential: "token_expired"}, asked, `answer := {"allow": false, "reasons": ["seen"]} if { input.session == null; input.credential == {"code": "token_expired"}; not input.user_id }`, "policy_denied")
 	f(signedIn, asked, `answer := data.postern.evaluate.decision`, "permission_not_granted")
 
 	f(trusted, asked, `answer := {"allow": false, "reasons": ["no"]}`, "policy_denied")
@@ -113,6 +113,45 @@ func TestEvaluate_own(t *testing.T) {
 	f(trusted, asked, `answer := {"allow": true, "reasons": [], "context": {"a": [base64.decode("/w==")]}}`, "policy_error")
 	f(trusted, asked, `answer := {"allow": true, "reasons": [], "context": {base64.decode("/w=="): 1}}`, "policy_error")
 	f(trusted, asked, `answer := {"context": {}}`, "policy_error")
+}
+
+// TestEvaluate_noSession: an entrypoint that does not look at who asks allows a session that is
+// none nothing, also where it has answered the same about another; and it finds it nothing.
+func TestEvaluate_noSession(t *testing.T) {
+	p := compiled(t, load(t, ".manifest", `{"metadata":{"postern":{"entrypoints":{"evaluate":"acme/answer","search":{"resource":"acme/all","action":"acme/names","subject":"acme/all"}}}}}`,
+		"model/data.yaml", "revoked: {users: {user_2: {}}}",
+		"a.rego", `package acme
+
+answer := {"allow": true, "reasons": [], "context": {"a": 1}} if input.action.name == "read"
+
+all := [{"type": "report", "id": "r1"}]
+
+names := [{"name": "read"}]
+`))
+	for range 2 {
+		for want, in := range map[string]policy.Input{
+			"allow":           {Subject: subject(t, admin), Now: now},
+			"session_revoked": {Subject: subject(t, `{"sub":"user_2","v":2}`), Now: now},
+			"token_expired":   {Credential: "token_expired", Now: now},
+			"not_ready":       {Credential: "not_ready", Now: now},
+			"token_missing":   {Trusted: true, Now: now},
+		} {
+			answer, err := p.Evaluate(t.Context(), in, evaluation("session", "read", ""))
+			if got := codeOf(t, answer, err); got != want || (answer.Context != nil) != answer.Allow {
+				t.Errorf("%s, %v, context %v; want %s", got, err, answer.Context, want)
+			}
+			for kind, always := range map[authzen.Kind]bool{authzen.Resources: false, authzen.Actions: false, authzen.Subjects: true} {
+				s := &authzen.Search{Kind: kind, Evaluation: *evaluation("session", "read", "")}
+				if kind == authzen.Subjects {
+					s.Subject.Type = "report"
+				}
+				found, err := p.Search(t.Context(), in, s)
+				if err != nil || len(found) > 0 != (always || want == "allow") {
+					t.Errorf("%s: a search for %ss finds %v, %v", want, kind, found, err)
+				}
+			}
+		}
+	}
 }
 
 // TestEvaluate_context: what a policy tells besides is told with an allow and with a denial,

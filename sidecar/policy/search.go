@@ -28,8 +28,8 @@ var errNoSearch = errors.New("there is no entrypoint for this search")
 func (p *Policy) Searches(kind authzen.Kind) bool { return p.searches[kind] != nil }
 
 // Search answers an AuthZEN search: the entities for which an evaluation would be true, as
-// the entrypoint lists them, and each once. The subject is as in [Policy.Evaluate]. What it
-// returns is shared: nobody may change it. With an error it finds nothing; the error is for
+// the entrypoint lists them, and each once. The subject is as in [Policy.Evaluate]; of a
+// session that is none nothing is found. What it returns is shared: nobody may change it. With an error it finds nothing; the error is for
 // the log, and [Refusal] says what a caller may know of it.
 func (p *Policy) Search(ctx context.Context, in Input, s *authzen.Search) ([]authzen.Result, error) {
 	by := p.searches[s.Kind]
@@ -48,7 +48,9 @@ func (p *Policy) Search(ctx context.Context, in Input, s *authzen.Search) ([]aut
 // found is what the entrypoint lists.
 func (p *Policy) found(ctx context.Context, in Input, by *searchRule, s *authzen.Search) ([]authzen.Result, error) {
 	m := matter{&s.Evaluation, s.Kind}
-	in = p.gated(m.asked(in))
+	if in = p.gated(m.asked(in)); in.Credential != "" {
+		return nil, nil
+	}
 	k := p.key(&by.entrypoint)
 	defer p.done(k)
 	k.matter(&by.entrypoint, in, m, p.scope)
