@@ -82,9 +82,16 @@ func (c *Conn) openInTime() error {
 	return c.failed
 }
 
-// Close closes the connection, and tells the client so.
+// closingTime is how long a client is waited for that does not read that the connection
+// closes. That is a few bytes, which go at once or are not worth it: whoever ends many
+// connections ends them one after another.
+const closingTime = 10 * time.Millisecond
+
+// Close closes the connection, and tells the client so if that does not take long.
 func (c *Conn) Close() error {
 	c.identity.forget(c)
+	late := time.AfterFunc(closingTime, func() { _ = c.raw.Close() })
+	defer late.Stop()
 	return c.Conn.Close()
 }
 
