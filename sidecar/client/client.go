@@ -28,8 +28,9 @@ type Tokens struct {
 type Status struct {
 	Source string `json:"source"`
 	Tokens int    `json:"tokens"`
-	// Digest is that of the file.
-	Digest string `json:"digest,omitzero"`
+	// Digest is that of the file, to tell loads apart. It is shown to nobody: a token that
+	// somebody thought up could be found by it.
+	Digest string `json:"-"`
 	// Notes are what is wrong and no reason to refuse the file.
 	Notes    []string  `json:"notes,omitzero"`
 	LoadedAt time.Time `json:"loaded_at,omitzero"`

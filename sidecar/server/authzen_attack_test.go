@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +54,21 @@ func TestClients_decisionLog(t *testing.T) {
 		}
 		if records < 8 {
 			t.Errorf("%d records", records)
+		}
+	}
+}
+
+// TestClients_statusDigest: the status has nothing by which a token could be tried out.
+func TestClients_statusDigest(t *testing.T) {
+	s := start(t, tokenClients(t, standard(t, plain(t))))
+	status := s.do("GET", "admin:/v1/status", "").Body
+	if !strings.Contains(status, `"tokens": 1`) {
+		t.Errorf("the status says nothing of tokens: %s", status)
+	}
+	for _, text := range []string{known, "gateway " + known + "\n"} {
+		sum := sha256.Sum256([]byte(text))
+		if strings.Contains(status, hex.EncodeToString(sum[:])) {
+			t.Errorf("the digest of %q is shown", text)
 		}
 	}
 }
