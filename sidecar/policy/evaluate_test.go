@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/sidecar/authzen"
 	"postern/sidecar/decision"
@@ -150,6 +151,23 @@ names := [{"name": "read"}]
 					t.Errorf("%s: a search for %ss finds %v, %v", want, kind, found, err)
 				}
 			}
+		}
+	}
+}
+
+// TestEvaluate_late: for a caller who waits no longer nothing is read, be it wrong or known.
+func TestEvaluate_late(t *testing.T) {
+	p := compiled(t, load(t, ".manifest", `{"metadata":{"postern":{"entrypoints":{"evaluate":"acme/answer"}}}}`, "a.rego", "package acme\n\nanswer := input.resource.properties != 1"))
+	for properties, want := range map[string]string{"{}": "allow", `{"owned": 1e999999}`: "request_malformed"} {
+		in := policy.Input{Trusted: true, Now: now, Until: time.Now().Add(time.Hour)}
+		early, err := p.Evaluate(t.Context(), in, evaluation("user", "read", properties))
+		in.Until = time.Now()
+		late, cause := p.Evaluate(t.Context(), in, evaluation("user", "read", properties))
+		if got := codeOf(t, early, err); got != want {
+			t.Errorf("%s: %s in time, want %s", properties, got, want)
+		}
+		if got := codeOf(t, late, cause); got != "policy_timeout" {
+			t.Errorf("%s: %s, want policy_timeout", properties, got)
 		}
 	}
 }

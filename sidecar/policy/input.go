@@ -37,6 +37,9 @@ func (in Input) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithDeadline(ctx, in.Until)
 }
 
+// late reports whether the caller waits no longer.
+func (in Input) late() bool { return !in.Until.IsZero() && !time.Now().Before(in.Until) }
+
 // document is what an entrypoint reads of the asking session: session, credential, now.
 // What takes long to make and no rule reads is not in it.
 func (in Input) document(e *entrypoint) (ast.Object, error) {
