@@ -176,6 +176,18 @@ func (s *Server) admin() http.Handler {
 	return mux
 }
 
+// profileTimeout is how long a profile may take, which is made while it is written.
+const profileTimeout = 2 * time.Minute
+
+// adminWriteTimeout is how long an answer of the admin listener may take. A client that does
+// not read would else keep its connection, and hold a drain up.
+func (s *Server) adminWriteTimeout() time.Duration {
+	if s.config.Admin.PProf {
+		return profileTimeout
+	}
+	return writeTimeout
+}
+
 func writeJSON(w http.ResponseWriter, code int, value any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

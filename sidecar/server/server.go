@@ -211,7 +211,7 @@ func (s *Server) Run(ctx context.Context) error {
 		helpers.Go(func() { i.keys.Run(background) })
 	}
 	doors := s.fasthttp()
-	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, WriteTimeout: s.adminWriteTimeout(), IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	helpers.Go(func() { broken <- doors.Serve(patient{s.underTLS(bound.http, listenerHTTP), s.log}) })
 	helpers.Go(func() {
 		if err := admin.Serve(s.underTLS(bound.admin, listenerAdmin)); !errors.Is(err, http.ErrServerClosed) {
