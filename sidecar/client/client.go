@@ -5,6 +5,7 @@ package client
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,8 @@ func (t *Tokens) Status() Status {
 // Load reads the file now. Each line is a name and a token with spaces between them; empty
 // lines, and those that begin with #, are not read. A name is for logs and may have several
 // tokens, so that they can be exchanged without a gap. An error names file and line, never a
-// token, and changes nothing but the status.
+// token, and changes nothing but the status. A file without a token is one only at first:
+// later it withdraws all that were.
 func (t *Tokens) Load(now time.Time) error {
 	t.turn.Lock()
 	defer t.turn.Unlock()
@@ -65,6 +67,9 @@ func (t *Tokens) Load(now time.Time) error {
 	var next *set
 	if err == nil {
 		next, err = parse(t.path, string(text))
+	}
+	if err == nil && len(next.sums) == 0 && t.set.Load() == nil {
+		err = fmt.Errorf("%s: there is no token in it", t.path)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,7 +79,10 @@ func (t *Tokens) Load(now time.Time) error {
 	}
 	var notes []string
 	if exposed {
-		notes = []string{t.path + " can be read by everybody on this machine"}
+		notes = append(notes, t.path+" can be read by everybody on this machine")
+	}
+	if len(next.sums) == 0 {
+		notes = append(notes, t.path+" has no token in it: nobody is let in")
 	}
 	loadedAt := t.status.LoadedAt
 	if next.digest != t.status.Digest {

@@ -110,8 +110,6 @@ func TestTokens_refused(t *testing.T) {
 			t.Errorf("after %q the tokens before are gone", text)
 		}
 	}
-	f("", "F: there is no token in it")
-	f("# none\n\n", "F: there is no token in it")
 	f(one, "F:1: want a name and a token, not 1 words")
 	f("# a\na: "+one, "F:2: the name is none")
 	f("a b "+one, "F:1: want a name and a token, not 3 words")
@@ -199,6 +197,40 @@ func TestTokens_reload(t *testing.T) {
 	}
 	if err := tokens.Load(began); err == nil || tokens.Status().Tokens != 1 {
 		t.Errorf("Load without a file = %v, %+v, want an error and the tokens kept", err, tokens.Status())
+	}
+}
+
+// TestTokens_none: a file without a token is a mistake at first. Later it withdraws the last
+// one, which would let in whoever has it until the next start.
+func TestTokens_none(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	for _, none := range []string{"", "# a " + one + "\n\n"} {
+		tokens := NewTokens(path)
+		write(t, path, none)
+		if err := tokens.Load(time.Now()); err == nil || !strings.HasSuffix(err.Error(), "there is no token in it") || tokens.Status().LastError == "" {
+			t.Errorf("the first load of %q = %v, want an error", none, err)
+		}
+		write(t, path, "a "+one)
+		if err := tokens.Load(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, none)
+		for range 2 {
+			if err := tokens.Load(time.Now()); err != nil {
+				t.Errorf("a later load of %q = %v", none, err)
+			}
+			if name, ok := tokens.Find([]byte(one)); ok {
+				t.Errorf("after %q, %s is let in", none, name)
+			}
+			if s := tokens.Status(); s.Tokens != 0 || len(s.Notes) != 1 || !strings.HasSuffix(s.Notes[0], "nobody is let in") {
+				t.Errorf("Status after %q = %+v", none, s)
+			}
+		}
+		for _, brought := range []string{"", "Bearer", "Bearer "} {
+			if name, ok := tokens.Find([]byte(brought)); ok {
+				t.Errorf("%q is let in as %q", brought, name)
+			}
+		}
 	}
 }
 

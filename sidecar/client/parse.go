@@ -26,7 +26,7 @@ var (
 	clientName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
-// parse reads the file's text. The error joins every mistake.
+// parse reads the file's text, in which there may be no token. The error joins every mistake.
 func parse(path, text string) (*set, error) {
 	sum := sha256.Sum256([]byte(text))
 	s := &set{digest: hex.EncodeToString(sum[:])}
@@ -54,8 +54,6 @@ func parse(path, text string) (*set, error) {
 	case len(errs) > mistakes:
 		errs = append(errs[:mistakes:mistakes], fmt.Errorf("%s: and %d more mistakes", path, len(errs)-mistakes))
 	case len(errs) > 0:
-	case len(s.sums) == 0:
-		return nil, fmt.Errorf("%s: there is no token in it", path)
 	case len(s.sums) > most:
 		return nil, fmt.Errorf("%s: there are %d tokens in it, and %d may be", path, len(s.sums), most)
 	}
