@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/base64"
 	"net"
 	"os"
 	"path/filepath"
@@ -127,6 +128,9 @@ func TestTokens_refused(t *testing.T) {
 	f("a "+two+"\nb "+one+"\n\nc "+two, "F:4: the token of line 1 again")
 	f("a "+two+"\na "+two, "F:2: the token of line 1 again")
 	f("a eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl", "F:1: the token is a JWT")
+	for _, header := range []string{`{ "alg":"RS256"}`, "{\n\t\"alg\":\"RS256\"}", ` {"alg":"ES256"}`} {
+		f("a "+base64.RawURLEncoding.EncodeToString([]byte(header))+".eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl", "F:1: the token is a JWT")
+	}
 	f("a b\nc d\n", "F:1: the token is shorter", "F:2: the token is shorter")
 	f(strings.Repeat("x\n", 22), many()...)
 	f(strings.Repeat("# 89abcdef\n", 200_000), "read F: more than")

@@ -2,6 +2,7 @@ package client
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -84,8 +85,16 @@ func parseLine(line string) (name, token string, err error) {
 		return "", "", fmt.Errorf("the token is shorter than %d characters: it can be guessed", shortest)
 	case len(token) > longest:
 		return "", "", fmt.Errorf("the token is longer than %d characters", longest)
-	case strings.HasPrefix(token, "eyJ") && strings.Count(token, ".") == 2:
+	case compactJWT(token):
 		return "", "", errors.New("the token is a JWT: whoever has a session would be a client")
 	}
 	return name, token, nil
+}
+
+// compactJWT reports whether a token has the form of a signed JWT, however its header is
+// spaced: three parts, of which the first is base64url of what begins as an object does.
+func compactJWT(token string) bool {
+	header, rest, _ := strings.Cut(token, ".")
+	text, _ := base64.RawURLEncoding.DecodeString(header) // as far as it is base64url
+	return strings.Count(rest, ".") == 1 && strings.HasPrefix(strings.TrimLeft(string(text), " \t\r\n"), "{")
 }
