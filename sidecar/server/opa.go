@@ -59,7 +59,7 @@ func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp
 		if !slices.Contains(methods, string(ctx.Method())) {
 			s.metrics.counted(name, decision.Because(decision.RequestMalformed, ""))
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, strings.Join(methods, ", "))
-			s.opaRefused(ctx, fasthttp.StatusMethodNotAllowed, opaapi.CodeInvalidOperation, "data and policies come from the bundle, and are not changed here")
+			s.opaRefused(ctx, fasthttp.StatusMethodNotAllowed, opaapi.CodeInvalidOperation, otherMethod(string(ctx.Method()), methods))
 			return
 		}
 		if to, status := opaapi.Moved(string(ctx.Request.Header.RequestURI()), prefix); status != 0 {
@@ -69,6 +69,16 @@ func (s *Server) opaDoor(name decision.Door, prefix string, serve func(*fasthttp
 		serve(ctx)
 	}
 	return door{name: name, serve: admitted, refuse: s.opaUnseen, unread: s.opaUnread(name)}
+}
+
+// otherMethod is why a method is not answered. OPA's writes have a reason of their own.
+func otherMethod(method string, methods []string) string {
+	switch method {
+	case fasthttp.MethodPut, fasthttp.MethodPatch, fasthttp.MethodDelete:
+		return "data and policies come from the bundle, and are not changed here"
+	default:
+		return "the method is " + strings.Join(methods, " or ")
+	}
 }
 
 // opaUnseen answers a request that was not looked at.
