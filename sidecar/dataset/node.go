@@ -17,6 +17,8 @@ type node interface {
 	blocks(path []string) bool
 	// digest stands for what is at a path, be it nothing; it is false where none can.
 	digest(path []string) (digest, bool)
+	// bytes is about how many bytes a path's value is kept in, 0 where there is none.
+	bytes(path []string) int
 }
 
 // many is how many values make packing worth it.

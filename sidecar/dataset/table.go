@@ -28,6 +28,7 @@ type table struct {
 	// through all organizations finds them made from the second time on.
 	made  sync.Map     // of int to func() ast.Value
 	count atomic.Int64 // of those that were made, besides the whole table
+	keeps atomic.Int64 // bytes of packed that they stand for, which may be in several
 
 	hashed sync.Once
 	sum    digest
@@ -50,7 +51,8 @@ const (
 	// kept is the size, in packed bytes, from which a value that was made is kept.
 	kept = 256
 	// maxMade is how many values of a table are kept besides the whole: what sessions read of
-	// it, one after the other, could come to all of it, many times over.
+	// it, one after the other, could come to all of it, many times over. What is kept stands
+	// for no more bytes than the whole has, either.
 	maxMade = 1 << 10
 )
 
@@ -175,11 +177,21 @@ func (t *table) value(at int) ast.Value {
 	if made, ok := t.made.Load(at); ok {
 		return made.(func() ast.Value)()
 	}
-	if at > 0 && t.count.Add(1) > maxMade {
+	if at > 0 && !t.keep(at) {
 		return t.term(at).Value
 	}
 	made, _ := t.made.LoadOrStore(at, sync.OnceValue(func() ast.Value { return t.term(at).Value }))
 	return made.(func() ast.Value)()
+}
+
+// keep reports whether there is room to keep the value at an offset, and takes it.
+func (t *table) keep(at int) bool {
+	size := int64(t.size(at))
+	if t.keeps.Add(size) > int64(len(t.packed)) {
+		t.keeps.Add(-size)
+		return false
+	}
+	return t.count.Add(1) <= maxMade
 }
 
 // term makes a term of the value at an offset. It shares no memory with packed, which what
