@@ -4,6 +4,7 @@
 package opaapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -131,15 +132,49 @@ type Health struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Render is a message as OPA writes it: on one line, or with indents, and a line's end.
+// longestPretty is the length, in bytes, up to which an answer is written with indents. A
+// deep document takes many times as much with them, and nobody reads one of this length.
+const longestPretty = 4 << 20
+
+// Render is a message as OPA writes it: on one line, or with indents, and a line's end. One
+// that would be very long with indents has none.
 func Render(message any, pretty bool) ([]byte, error) {
-	marshal := json.Marshal
-	if pretty {
-		marshal = func(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }
-	}
-	text, err := marshal(message)
+	text, err := json.Marshal(message)
 	if err != nil {
 		return nil, fmt.Errorf("write the answer: %w", err)
 	}
-	return append(text, '\n'), nil
+	if !pretty || indented(text) > longestPretty {
+		return append(text, '\n'), nil
+	}
+	var spread bytes.Buffer
+	if err := json.Indent(&spread, text, "", "  "); err != nil {
+		return nil, fmt.Errorf("write the answer: %w", err)
+	}
+	spread.WriteByte('\n')
+	return spread.Bytes(), nil
+}
+
+// indented is about how long JSON is with indents, and never less.
+func indented(text []byte) int {
+	n, depth, quoted := len(text), 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+			n += 1 + 2*depth
+		case c == '}', c == ']':
+			depth--
+			n += 1 + 2*depth
+		case c == ',':
+			n += 1 + 2*depth
+		case c == ':':
+			n++
+		}
+	}
+	return n
 }

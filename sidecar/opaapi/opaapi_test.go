@@ -3,6 +3,7 @@ package opaapi_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -171,4 +172,37 @@ func FuzzReaders(f *testing.F) {
 			t.Errorf("ReadBatch(%s) = %+v", value, q)
 		}
 	})
+}
+
+// TestRender_deep: indents do not make a document of many megabytes from a few kilobytes.
+func TestRender_deep(t *testing.T) {
+	f := func(text string, pretty bool) {
+		t.Helper()
+		got, err := opaapi.Render(jsontext.Value(text), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := opaapi.Render(jsontext.Value(text), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (string(got) != string(plain)) != pretty {
+			t.Errorf("%.80s: indents are %t, want %t", text, !pretty, pretty)
+		}
+		if len(got) > 5<<20 {
+			t.Errorf("%.80s: %d bytes", text, len(got))
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, got); err != nil || compact.String()+"\n" != string(plain) {
+			t.Errorf("%.80s: another document with indents", text)
+		}
+	}
+	deep := func(n int) string {
+		return strings.Repeat("[", 60) + strings.TrimSuffix(strings.Repeat("1,", n), ",") + strings.Repeat("]", 60)
+	}
+	f(`{"a":[1,{"b":"x,y\\\"[{"}],"c":{}}`, true)
+	f(deep(20_000), true)
+	f(deep(40_000), false)
+	f(`["`+strings.Repeat("[,", 1_000_000)+`"]`, true)
+	f(`["`+strings.Repeat(`\\\"[`, 600_000)+`"]`, true)
 }
