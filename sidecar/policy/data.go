@@ -39,7 +39,12 @@ type DataQuestion struct {
 	Strict bool
 	// Metrics and Instrument ask for measures of the evaluation, by OPA's names.
 	Metrics, Instrument bool
+	// Taken are the bytes that other documents of the same answer take of [MaxDocument].
+	Taken int
 }
+
+// room is how many bytes the document may have.
+func (q *DataQuestion) room() int { return MaxDocument - q.Taken }
 
 // A Document is what was asked for.
 type Document struct {
@@ -99,13 +104,13 @@ func (p *Policy) Data(ctx context.Context, in Input, q *DataQuestion) (*Document
 	if err := p.data.refuses(q.Path); err != nil {
 		return nil, err
 	}
-	input, err := q.input(p.gated(in))
-	if err != nil {
-		return nil, &DataError{Code: decision.RequestMalformed, Message: err.Error(), cause: err}
-	}
 	ctx, cancel := in.bounded(ctx)
 	defer cancel()
 	found, err := run(ctx, p.bound, func(ctx context.Context) (*Document, error) {
+		input, err := q.input(p.gated(in))
+		if err != nil {
+			return nil, &DataError{Code: decision.RequestMalformed, Message: err.Error(), cause: err}
+		}
 		return p.data.document(ctx, input, in, q)
 	})
 	if err != nil {
@@ -177,7 +182,7 @@ func shallow(object ast.Object) ast.Object {
 
 // document evaluates what a path leads to.
 func (d *data) document(ctx context.Context, input ast.Value, in Input, q *DataQuestion) (*Document, error) {
-	e := evaluation{data: d, input: input, now: in.Now, question: q, metrics: metrics.NoOp()}
+	e := evaluation{data: d, input: input, now: in.Now, question: q, metrics: metrics.NoOp(), room: &room{ctx: ctx, left: q.room()}}
 	if q.Metrics || q.Instrument {
 		e.metrics = metrics.New()
 	}
@@ -205,6 +210,8 @@ func dataError(err error) error {
 			Code: decision.PolicyTimeout, Message: evaluationFailed, cause: errTimeout,
 			Details: []DataDetail{{Code: topdown.CancelErr, Message: "the evaluation took longer than policy.deadline allows"}},
 		}
+	case errors.Is(err, errTooLong):
+		return &DataError{Code: decision.PolicyError, Message: errTooLong.Error(), cause: errTooLong}
 	case errors.Is(err, errOverloaded):
 		return &DataError{Code: decision.Overloaded, Message: errOverloaded.Error(), cause: err}
 	case errors.As(err, &evaluated):

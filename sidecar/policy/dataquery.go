@@ -75,6 +75,7 @@ type evaluation struct {
 	input    ast.Value
 	now      time.Time
 	metrics  metrics.Metrics
+	room     *room
 }
 
 // all is the document at the question's path. The whole of data is made of the documents
@@ -88,7 +89,7 @@ func (e *evaluation) all(ctx context.Context) (*Document, error) {
 		if !defined {
 			return &Document{Kind: "undefined", Undefined: e.missing()}, nil
 		}
-		return rendered(value)
+		return e.rendered(value)
 	}
 	whole := make(map[string]any, len(e.names))
 	for _, name := range e.names {
@@ -100,11 +101,14 @@ func (e *evaluation) all(ctx context.Context) (*Document, error) {
 			whole[name] = value
 		}
 	}
-	return rendered(whole)
+	return e.rendered(whole)
 }
 
 // one evaluates one path.
 func (e *evaluation) one(ctx context.Context, path []string) (value any, defined bool, err error) {
+	if e.store.Size(path) > e.room.left {
+		return nil, false, errTooLong
+	}
 	query, err := e.prepared(ctx, path)
 	if err != nil {
 		return nil, false, err
@@ -115,6 +119,12 @@ func (e *evaluation) one(ctx context.Context, path []string) (value any, defined
 		rego.EvalTime(e.now),
 		rego.EvalMetrics(e.metrics),
 		rego.EvalInstrument(e.question.Instrument),
+		rego.EvalGenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) {
+			if err := e.room.take(term.Value); err != nil {
+				return nil, err
+			}
+			return ast.JSON(term.Value)
+		}),
 	)
 	if err != nil || len(results) == 0 {
 		return nil, false, err
@@ -149,7 +159,6 @@ func (e *evaluation) prepared(ctx context.Context, path []string) (*rego.Prepare
 		// Not to be instrumented: that would leave this caller's measures in the compiler, which
 		// all callers share.
 		rego.Metrics(e.metrics),
-		rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) { return ast.JSON(term.Value) }),
 	).PrepareForEval(ctx)
 	if err != nil {
 		return nil, err
@@ -184,10 +193,13 @@ func (e *evaluation) missing() string {
 }
 
 // rendered is a document as JSON, in the form that OPA gives it.
-func rendered(value any) (*Document, error) {
+func (e *evaluation) rendered(value any) (*Document, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, errShape
+	}
+	if len(text) > e.question.room() {
+		return nil, errTooLong
 	}
 	d := &Document{JSON: text}
 	switch v := value.(type) {

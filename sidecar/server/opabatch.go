@@ -34,15 +34,17 @@ func (s *Server) dataBatch(ctx *fasthttp.RequestCtx) {
 	batch := a.id
 	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
 	answer := opaapi.Batch{DecisionID: s.logged(batch), Responses: make(map[string]opaapi.Item, len(inputs))}
+	taken := 0
 	for i, input := range inputs {
 		one := *q
-		one.Input = input
+		one.Input, one.Taken = input, taken
 		item, refused := s.batchItem(&a, i, batch, &one, options)
 		if refused != nil {
 			a.id = batch
 			s.opaFailed(ctx, &a, refused)
 			return
 		}
+		taken += len(item.Result)
 		answer.Responses[asked.Names[i]] = item
 	}
 	if asked.Missing {
