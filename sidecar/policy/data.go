@@ -114,7 +114,9 @@ func (p *Policy) Data(ctx context.Context, in Input, q *DataQuestion) (*Document
 		return p.data.document(ctx, input, in, q)
 	})
 	if err != nil {
-		return nil, dataError(err)
+		err := dataError(err)
+		p.data.withhold(q.Path, err)
+		return nil, err
 	}
 	return found, nil
 }
@@ -197,7 +199,7 @@ func (d *data) document(ctx context.Context, input ast.Value, in Input, q *DataQ
 }
 
 // dataError says what went wrong to the caller, and less of it to the log.
-func dataError(err error) error {
+func dataError(err error) *DataError {
 	var known *DataError
 	var evaluated *topdown.Error
 	var compiled ast.Errors
