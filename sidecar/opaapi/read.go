@@ -22,22 +22,14 @@ type Options struct {
 	Input jsontext.Value
 }
 
-// refused are parameters that ask for what is not given.
-var refused = map[string]string{
-	"explain":     "explanations show the rules and data that nobody may read, and are not given",
-	"rule_labels": "labels of rules are not given",
-}
-
 // ReadOptions reads a query. Unknown parameters mean nothing, as for OPA.
 func ReadOptions(query string) (Options, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return Options{}, errors.New("the query cannot be read")
 	}
-	for name, why := range refused {
-		if v := values.Get(name); values.Has(name) && v != "off" && v != "false" {
-			return Options{}, fmt.Errorf("%s: %s", name, why)
-		}
+	if err := unexplained(values); err != nil {
+		return Options{}, err
 	}
 	o := Options{
 		Pretty:     flag(values, "pretty"),
@@ -56,6 +48,20 @@ func ReadOptions(query string) (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// unexplained refuses parameters that ask for what is not given, whichever of their values
+// does.
+func unexplained(values url.Values) error {
+	for _, mode := range values["explain"] {
+		if mode != "" && mode != "off" && mode != "false" {
+			return errors.New("explain: explanations show the rules and data that nobody may read, and are not given")
+		}
+	}
+	if flag(values, "rule_labels") {
+		return errors.New("rule_labels: labels of rules are not given")
+	}
+	return nil
 }
 
 // Flag reads a parameter that is true or not: true without a value, or where one of its

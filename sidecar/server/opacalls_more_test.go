@@ -36,6 +36,12 @@ func opaBodies(same sameAnswer, other otherAnswer) {
 	}
 	gzipped := []string{"Content-Encoding: gzip"}
 	same(call{"POST", echo, packed(`{"input": {"a": 1}}`), gzipped}, call{"POST", "/v0/data/app/echo", packed(`{"a": 1}`), gzipped})
+	encoded := func(headers ...string) call { return call{"POST", echo, packed(`{"input": 1}`), headers} }
+	same(call{"POST", echo, packed(""), gzipped}, call{"POST", echo, `{"input": 1}`, []string{"Content-Encoding: identity"}})
+	other("encodings have names in any case, and are a list (RFC 9110 section 8.4): OPA looks for gzip in the first", 200, "", encoded("Content-Encoding: GZIP"))
+	other("a body is packed once, which is said once", 400, invalid, encoded("Content-Encoding: gzip, gzip"), encoded("Content-Encoding: gzip", "Content-Encoding: identity"), encoded("Content-Encoding: x-gzip"))
+	other(strictJSON, 400, invalid, call{"POST", echo, packed(`{"input": 1}`) + packed(`{"input": 2}`), gzipped})
+	other(ownWords, 400, invalid, encoded("Content-Encoding: identity", "Content-Encoding: gzip"), call{"POST", echo, packed(`{"input": 1}`) + "xx", gzipped}, call{"POST", echo, "", gzipped})
 	other(ownWords, 400, invalid, call{"POST", echo, packed(`{"input": 1}`)[:20], gzipped}, call{"POST", echo, packed(`{"input": 1}`), nil})
 	other(ownWords, 400, invalid, opaPost(echo, `{`), opaPost(echo, `{"input": }`), opaPost(echo, `[]`), opaPost(echo, `"x"`), opaPost(echo, `1`), opaPost(echo, `{"input": 01}`), opaPost(echo, `{'input': 1}`),
 		opaPost("/v0/data/app/echo", `{`), opaPost("/", `{"a":}`), opaPost(echo, "\xef\xbb\xbf{}"))
@@ -62,9 +68,12 @@ func opaParameters(same sameAnswer, other otherAnswer) {
 		opaPost("/v1/data/app/echo?input=1", `{"input": 2}`))
 	other(ownWords, 400, invalid, opaGet("/v1/data/app/echo?input={"), opaGet("/v1/data/app/echo?input="), opaGet("/v1/data/app/echo?input=1%202"))
 	other(strictJSON, 400, invalid, opaGet("/v1/data/app/echo?input=1&input=2"), opaGet(`/v1/data/app/echo?input={"a":1,"a":2}`), opaGet("/v1/data/app/echo?input=1&x=%zz"))
-	for _, mode := range []string{"full", "notes", "fails", "debug"} {
+	for _, mode := range []string{"full", "notes", "fails", "debug", "unknown", "off&explain=full"} {
 		other(noTrace, 400, invalid, opaPost("/v1/data/app/flag?explain="+mode, `{}`))
 	}
+	other(noTrace, 400, invalid, opaGet("/v1/data/app/flag?rule_labels"), opaGet("/v1/data/app/flag?rule_labels=false&rule_labels=true"))
+	same(opaGet("/v1/data/app/flag?explain"), opaGet("/v1/data/app/flag?explain="), opaGet("/v1/data/app/flag?rule_labels=false"))
+	other("a query with what no URL has is not read in part", 400, invalid, opaGet("/v1/data/app/flag?a;b"), opaGet("/v1/data/app/echo?input=1;x"))
 }
 
 // opaEndpoints are the other endpoints and methods.

@@ -94,6 +94,10 @@ func opaPaths(same sameAnswer, other otherAnswer) {
 	for _, path := range []string{"/v1/data/", "/v1/data/app/", "/v1/data/app/flag/", "/v1/data//app", "/v1/data/app//flag", "/v1/data/./app", "/v1/data/app/../app/flag", "/v1/data/app/."} {
 		same(opaGet(path), call{method: "POST", target: path, body: "{}"})
 	}
+	// OPA keeps the query with these, and with a final slash loses it, and the input with it.
+	same(opaGet("/v1/data//app/flag?pretty"), opaPost("/v1/data/./app/echo?x=%2F", "{}"))
+	other("a redirect keeps the query", 301, "", opaGet("/v1/data/app/echo/?input=1"), opaPost("/v1/data/?pretty", "{}"))
+	other("a redirect leads to the same names: OPA escapes them twice", 307, "", opaGet("/v1/data/./records/%2B"), opaGet("/v1/data//records/a%2Fb"), opaGet("/v1/data/app/../records/ключ"))
 	other(noControls, 400, invalid, opaGet("/v1/data/records/c%0Ad"), opaGet("/v1/data/records/%00"), opaGet("/v1/data/app%00/flag"), opaGet("/v1/data/records/%7F"))
 	other(ownFault, 400, invalid, opaGet("/v1/data/records/%22"), opaGet("/v1/data/records/%ff"), opaGet("/v1/data/app/%22%5D%3B%20input%20%23"))
 	other(jsonErrors, 400, invalid, opaGet("/v1/data/records/%zz"), opaGet("/v1/data/records/%"), opaGet("/v1/data/records/a%2"))

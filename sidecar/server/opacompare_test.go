@@ -246,6 +246,13 @@ func TestOPA_compare(t *testing.T) {
 			got, want = our.Header.Get("Location"), their.Header.Get("Location")
 		}
 		if c.differs == "" {
+			kind := our.Header.Get("Content-Type")
+			if their.StatusCode/100 == 3 || theirBody == "" {
+				kind = their.Header.Get("Content-Type")
+			}
+			if want == "no JSON" || kind != their.Header.Get("Content-Type") {
+				t.Errorf("%s: a %s is compared with a %s", name, kind, their.Header.Get("Content-Type"))
+			}
 			if our.StatusCode != their.StatusCode || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s:\n  got  %d %s\n  want %d %s", name, our.StatusCode, ourBody, their.StatusCode, theirBody)
 			}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -35,7 +36,9 @@ func opaQuestion(ctx *fasthttp.RequestCtx, prefix string) (*policy.DataQuestion,
 // opaBody is the JSON of the body, nil where there is none.
 func (s *Server) opaBody(ctx *fasthttp.RequestCtx) (jsontext.Value, error) {
 	h := &ctx.Request.Header
-	return opaapi.Body(ctx.PostBody(), string(h.ContentEncoding()), string(h.ContentType()), int(s.config.Limits.Body))
+	// Several encodings are one list (RFC 9110 section 8.4), whatever others see of them.
+	encoding := bytes.Join(h.PeekAll(fasthttp.HeaderContentEncoding), []byte(","))
+	return opaapi.Body(ctx.PostBody(), string(encoding), string(h.ContentType()), int(s.config.Limits.Body))
 }
 
 // data answers GET and POST /v1/data. What is asked is read whole before anything is
