@@ -121,6 +121,13 @@ func (p *Policy) Data(ctx context.Context, in Input, q *DataQuestion) (*Document
 	return found, nil
 }
 
+// Defines reports whether a bundle has rules or data at a path, or may have. Where it has
+// not, nothing needs to be prepared or kept to say that the document is undefined.
+func (p *Policy) Defines(path []string) bool {
+	ref := dataRef(path)
+	return p.data.store.Size(path) > 0 || len(p.data.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true})) > 0
+}
+
 // refuses is why a path is not evaluated.
 func (d *data) refuses(path []string) error {
 	if len(path) > maxNames {

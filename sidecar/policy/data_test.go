@@ -258,36 +258,6 @@ func TestData_concurrent(t *testing.T) {
 	callers.Wait()
 }
 
-// TestData_instrument: who asks for measures of a query that is prepared first leaves none
-// of them behind in what all share.
-func TestData_instrument(t *testing.T) {
-	p := policyOf(t, documents...)
-	for _, path := range []string{"first", "second"} {
-		q := DataQuestion{Path: []string{"app", path}, Instrument: true}
-		found, err := p.Data(t.Context(), Input{}, &q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name := range found.Metrics {
-			if strings.Contains(name, "compile_stage") {
-				t.Errorf("%s: the compiler measures %s", path, name)
-			}
-		}
-	}
-	var callers sync.WaitGroup
-	for i := range 8 {
-		callers.Go(func() {
-			for j := range 20 {
-				q := DataQuestion{Path: []string{"app", fmt.Sprintf("x%d", i*100+j)}, Instrument: i%2 == 0}
-				if got := ask(t, p, q); got != "undefined" {
-					t.Errorf("got %s, want undefined", got)
-				}
-			}
-		})
-	}
-	callers.Wait()
-}
-
 // TestData_error: the caller gets the evaluator's words, and the log none of what they quote;
 // an error in a rule of the library has none for the caller either.
 func TestData_error(t *testing.T) {

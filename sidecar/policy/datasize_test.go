@@ -89,3 +89,24 @@ func TestData_size(t *testing.T) {
 	f(false, `{"text": "xxxx"}`, MaxDocument, "app", "echo")
 	f(false, `{"text": "xxxx"}`, MaxDocument+100, "app", "echo")
 }
+
+// TestData_expired: once the time of a batch is up, what is left of it costs nothing: a large
+// common input is not merged into each of a hundred others.
+func TestData_expired(t *testing.T) {
+	p := policyOf(t, documents...)
+	members := make([]string, 5000)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"m%d": %d`, i, i)
+	}
+	q := DataQuestion{Path: []string{"app", "echo"}, Common: value(t, `{`+strings.Join(members, ",")+`}`), Input: value(t, `{"a": 1}`)}
+	late := Input{Until: time.Now().Add(-time.Second)}
+	n := testing.AllocsPerRun(5, func() {
+		var failed *DataError
+		if _, err := p.Data(context.Background(), late, &q); !errors.As(err, &failed) || failed.Code != decision.PolicyTimeout {
+			t.Fatalf("%v, want policy_timeout", err)
+		}
+	})
+	if n > 1000 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -103,12 +103,14 @@ func (s *Server) ruledUnhealthy(names []string) string {
 		return "unable to perform evaluation"
 	}
 	check := "data.system.health." + strings.Join(names, ".")
+	path := append([]string{"system", "health"}, names...)
 	snap := s.current.Load()
-	if snap == nil {
+	// Whoever asks is a stranger, who is to have no queries prepared for made-up rules.
+	if snap == nil || !snap.policy.Defines(path) {
 		return fmt.Sprintf("health check (%s) was undefined", check)
 	}
 	found, err := snap.policy.Data(context.Background(), policy.Input{Now: s.now(), Until: time.Now().Add(s.config.Policy.Deadline)},
-		&policy.DataQuestion{Path: append([]string{"system", "health"}, names...), Input: input})
+		&policy.DataQuestion{Path: path, Input: input})
 	switch {
 	case err != nil:
 		return fmt.Sprintf("health check (%s) failed", check)
