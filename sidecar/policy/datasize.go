@@ -23,7 +23,7 @@ type room struct {
 }
 
 // take makes room for a value, before anything is made of it: a value that is in many
-// places is one to the evaluator, and many in JSON. It reckons no escapes.
+// places is one to the evaluator, and many in JSON.
 func (r *room) take(v ast.Value) error {
 	r.values++
 	if r.values%1024 == 0 && r.ctx.Err() != nil {
@@ -32,7 +32,7 @@ func (r *room) take(v ast.Value) error {
 	r.left -= 2
 	switch v := v.(type) {
 	case ast.String:
-		r.left -= len(v)
+		r.left -= written(string(v))
 	case ast.Number:
 		r.left -= len(v)
 	}
@@ -58,4 +58,18 @@ func (r *room) take(v ast.Value) error {
 		})
 	}
 	return nil
+}
+
+// written is about how long a text is as JSON: most escapes are of six bytes.
+func written(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c == '<', c == '>', c == '&':
+			n += 5
+		case c == '"', c == '\\':
+			n++
+		}
+	}
+	return n
 }
