@@ -191,7 +191,14 @@ func (p *Policy) PlainRoute(ctx context.Context, in Input, r request.Proxied) (d
 	return p.plain(ctx, &p.route, in, document)
 }
 
-// PlainEvaluate is [Policy.PlainCheck] for evaluations.
+// Evaluated is [Policy.Evaluate] as far as it is remembered: what the entrypoint says, also of
+// a session that is none.
+func (p *Policy) Evaluated(ctx context.Context, in Input, e *authzen.Evaluation) (*decision.Answer, error) {
+	m := matter{Evaluation: e}
+	return p.evaluated(ctx, p.gated(m.asked(in)), m)
+}
+
+// PlainEvaluate is [Policy.PlainCheck] for [Policy.Evaluated].
 func (p *Policy) PlainEvaluate(ctx context.Context, in Input, e *authzen.Evaluation) (decision.Decision, error) {
 	m := matter{Evaluation: e}
 	in = p.gated(m.asked(in))

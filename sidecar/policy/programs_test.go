@@ -250,7 +250,7 @@ func (d *differential) ask(t *testing.T, p *policy.Policy, c programCase) (decis
 		routed, cause := p.Route(t.Context(), c.input(t), c.proxied(t))
 		answer, err = routed.Answer, cause
 	case "evaluate":
-		answer, err = p.Evaluate(t.Context(), c.input(t), c.evaluation())
+		answer, err = p.Evaluated(t.Context(), c.input(t), c.evaluation())
 	default:
 		answer, err = p.Check(t.Context(), c.input(t), c.question(t))
 	}
