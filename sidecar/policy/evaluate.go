@@ -15,7 +15,11 @@ import (
 func (p *Policy) Evaluate(ctx context.Context, in Input, e *authzen.Evaluation) (answer *decision.Answer, cause error) {
 	m := matter{Evaluation: e}
 	in = p.gated(m.asked(in))
-	answer, cause = p.evaluated(ctx, in, m)
+	if p.actions != nil && !in.Trusted {
+		answer, cause = p.checked(ctx, in, m)
+	} else {
+		answer, cause = p.evaluated(ctx, in, m)
+	}
 	if answer.Allow && in.Credential != "" {
 		return because(in.Credential, ""), nil
 	}

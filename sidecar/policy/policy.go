@@ -59,6 +59,9 @@ type Policy struct {
 	store     *dataset.Store
 	nobody    decision.Known
 	data      *data
+	// actions are the names of organization actions, where a bundle's own rule decides checks
+	// and with them the evaluations of sessions; else nil.
+	actions map[string]bool
 	// generation is another one for every policy of the process, and scope for every one with
 	// other rules.
 	generation, scope uint64
@@ -104,6 +107,9 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 		return nil, err
 	}
 	if p.evaluate, err = compiled.evaluateDecider(ctx); err != nil {
+		return nil, err
+	}
+	if p.actions, err = compiled.ownActions(ctx); err != nil {
 		return nil, err
 	}
 	if p.searches, err = compiled.searchRules(ctx); err != nil {

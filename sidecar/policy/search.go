@@ -16,8 +16,8 @@ import (
 type searchRule struct {
 	entrypoint
 	query rego.PreparedEvalQuery
-	// sift is whether each entity is only found if an evaluation is true for it: the
-	// library's rule knows the library's evaluations, and another decides them.
+	// sift is whether each entity is only found if an evaluation is true for it: where a rule
+	// of the bundle decides evaluations, the library only knows what to ask it about.
 	sift bool
 }
 
@@ -150,6 +150,14 @@ func validTexts(value any) bool {
 	return true
 }
 
+// candidatesPath is the library's rule of what a search for actions may find at all.
+const candidatesPath = "postern/search/candidates"
+
+// evaluatesByLibrary reports whether the library alone decides evaluations of sessions.
+func (c *compiled) evaluatesByLibrary() bool {
+	return c.entrypoints.Evaluate == libraryEntrypoints.Evaluate && c.entrypoints.Check == libraryEntrypoints.Check
+}
+
 // searchRules prepares the entrypoints of AuthZEN searches, as far as there are any.
 func (c *compiled) searchRules(ctx context.Context) (map[authzen.Kind]*searchRule, error) {
 	rules := map[authzen.Kind]*searchRule{}
@@ -169,15 +177,15 @@ func (c *compiled) searchRules(ctx context.Context) (map[authzen.Kind]*searchRul
 		if err := reserved(kind.path, kind.own); err != nil {
 			return nil, err
 		}
-		query, err := c.query(ctx, kind.path, strict)
+		path, sift := kind.path, false
+		if path == libraryEntrypoints.Search.Action && !c.evaluatesByLibrary() {
+			path, sift = candidatesPath, true
+		}
+		query, err := c.query(ctx, path, strict)
 		if err != nil {
 			return nil, err
 		}
-		rules[kind.kind] = &searchRule{
-			entrypoint: c.entrypoint(kind.number, kind.path),
-			query:      query,
-			sift:       kind.path == kind.own && c.entrypoints.Evaluate != libraryEntrypoints.Evaluate,
-		}
+		rules[kind.kind] = &searchRule{entrypoint: c.entrypoint(kind.number, path), query: query, sift: sift}
 	}
 	return rules, nil
 }

@@ -40,6 +40,18 @@ action contains {"name": candidate} if {
 		with input.check as {"any": [{"permission": candidate}]}
 }
 
+# METADATA
+# description: |
+#   What a search for actions may find where a rule of the bundle decides, which then is asked
+#   about each: organization actions, permissions that the token or a role brings, and those
+#   of the model's catalogue.
+# entrypoint: true
+candidates contains {"name": candidate} if some candidate in organization.names
+
+candidates contains {"name": candidate} if some candidate in _permissions
+
+candidates contains {"name": candidate} if some candidate, _ in data.model.permissions
+
 _permissions contains candidate if {
 	some candidate in permission.candidates
 	not candidate in organization.names

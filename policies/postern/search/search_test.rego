@@ -61,3 +61,11 @@ test_nothing_without_a_session if {
 test_nothing_for_other_subjects if {
 	_names({"subject": {"type": "user", "id": "alice"}, "session": null, "credential": null, "resource": {"type": "a", "id": "b"}}) == set()
 }
+
+test_candidates_are_what_a_bundle_may_be_asked_about if {
+	found := search.candidates with input as _document
+		with data.model.permissions as {"org:billing:pay": {"name": "Pay"}}
+	names := {candidate.name | some candidate in found}
+	{"org:reports:read", "org:reports:export", "org:billing:pay", "organization.create", "role.assign"} - names == set()
+	not "org:invoices:read" in names
+}
