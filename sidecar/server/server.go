@@ -210,6 +210,9 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, i := range s.issuers {
 		helpers.Go(func() { i.keys.Run(background) })
 	}
+	// What is bound queues whoever connects: who asks whether the server is ready is told so
+	// from the first answer on.
+	s.listening.Store(true)
 	doors := s.fasthttp()
 	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, WriteTimeout: s.adminWriteTimeout(), IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	helpers.Go(func() { broken <- doors.Serve(patient{s.underTLS(bound.http, listenerHTTP), s.log}) })
@@ -226,7 +229,6 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
-	s.listening.Store(true)
 	s.log.Info("serving", "addresses", s.Addresses())
 	if s.serving != nil {
 		s.serving(s.Addresses())
