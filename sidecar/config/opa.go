@@ -16,9 +16,11 @@ type OPA struct {
 	Session bool `key:"session"`
 }
 
-// hidden are the documents that opa.readable can give out. The package policy, which this
-// one cannot import, has the same.
+// hidden are the documents that opa.readable can give out.
 var hidden = []string{"model", "postern"}
+
+// Hidden returns the names that opa.readable may hold.
+func Hidden() []string { return slices.Clone(hidden) }
 
 func (k checker) opa() {
 	k.must("opa.default_decision", checkDocument(k.OPA.DefaultDecision))

@@ -98,6 +98,9 @@ const maxNames = 256
 // customers, and the library's rules are true for much less than its decisions are.
 var hidden = []string{"model", "postern"}
 
+// Hidden returns the names that [Options.Readable] may hold.
+func Hidden() []string { return slices.Clone(hidden) }
+
 // Data evaluates the document at a path, within the bound. It is OPA's answer to the same
 // question, except that what is hidden cannot be read. An error is a [*DataError].
 func (p *Policy) Data(ctx context.Context, in Input, q *DataQuestion) (*Document, error) {

@@ -21,6 +21,7 @@ func TestConfig_agrees(t *testing.T) {
 		}
 	}
 	same("policy.builtins", config.Builtins(), policy.OnRequest())
+	same("opa.readable", config.Hidden(), policy.Hidden())
 	same("issuers[].algorithms", config.Algorithms(), token.Algorithms())
 	if config.MaxClockSkew != token.MaxClockSkew {
 		t.Errorf("issuers[].clock_skew: the configuration takes up to %v, its reader %v", config.MaxClockSkew, token.MaxClockSkew)
