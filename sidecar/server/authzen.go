@@ -158,7 +158,7 @@ func (s *Server) evaluations(ctx *fasthttp.RequestCtx) {
 		s.accessNotReady(ctx, &a, nil)
 		return
 	}
-	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
+	a.input.Until = s.endOfBatch(a.began)
 	body := []byte(`{"evaluations":[`)
 	for i := range b.Items {
 		if i > 0 {

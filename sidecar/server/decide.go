@@ -18,6 +18,11 @@ import (
 // batchDeadlines is how many deadlines a whole batch may take.
 const batchDeadlines = 10
 
+// endOfBatch is when the evaluations of a whole batch must have ended.
+func (s *Server) endOfBatch(began time.Time) time.Time {
+	return began.Add(batchDeadlines * s.config.Policy.Deadline)
+}
+
 // check answers POST /v1/check. The request's own context is not handed on: it ends when
 // a drain begins, and what was taken is answered.
 func (s *Server) check(ctx *fasthttp.RequestCtx) {
@@ -40,7 +45,7 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a := s.begin(ctx, decision.DoorChecks)
-	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
+	a.input.Until = s.endOfBatch(a.began)
 	var few [32]*decision.Answer // most batches need no more
 	answers := few[:0]
 	for i := range questions {

@@ -32,7 +32,7 @@ func (s *Server) dataBatch(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	batch := a.id
-	a.input.Until = a.began.Add(batchDeadlines * s.config.Policy.Deadline)
+	a.input.Until = s.endOfBatch(a.began)
 	answer := opaapi.Batch{DecisionID: s.logged(batch), Responses: make(map[string]opaapi.Item, len(inputs))}
 	taken := 0
 	for i, input := range inputs {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -51,14 +52,7 @@ func (s *Server) newIdentities(c *config.Config) map[string]*certificate.Identit
 }
 
 // listenersWithTLS are the names of identities, in order.
-func (s *Server) listenersWithTLS() []string {
-	var names []string
-	for name := range s.identities {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s *Server) listenersWithTLS() []string { return slices.Sorted(maps.Keys(s.identities)) }
 
 // loadCredentials reads the listeners' certificates and the clients' tokens once more, each
 // for itself, and joins all that is wrong. Certificates are measured by the real clock, as
