@@ -29,8 +29,9 @@ func (p *Policy) Searches(kind authzen.Kind) bool { return p.searches[kind] != n
 
 // Search answers an AuthZEN search: the entities for which an evaluation would be true, as
 // the entrypoint lists them, and each once. The subject is as in [Policy.Evaluate]; of a
-// session that is none nothing is found. What it returns is shared: nobody may change it. With an error it finds nothing; the error is for
-// the log, and [Refusal] says what a caller may know of it.
+// session that is none nothing is found. What it returns is shared: nobody may change it. With
+// an error it finds nothing; the error is for the log, and [Refusal] says what a caller may
+// know of it.
 func (p *Policy) Search(ctx context.Context, in Input, s *authzen.Search) ([]authzen.Result, error) {
 	by := p.searches[s.Kind]
 	if by == nil {

@@ -26,10 +26,16 @@ func FindCredential(h *fasthttp.RequestHeader, cookies []string) Credential {
 		found.authorization(view(value))
 	}
 	if !found.authorized {
-		for _, value := range h.PeekAll(fasthttp.HeaderCookie) {
-			found.cookie(view(value), cookies)
-		}
+		found.cookies(h, cookies)
 	}
+	return found.credential()
+}
+
+// FindCookie is [FindCredential] without the Authorization header, which is the client's own
+// where clients bring tokens: the session then comes in a cookie alone.
+func FindCookie(h *fasthttp.RequestHeader, cookies []string) Credential {
+	var found finder
+	found.cookies(h, cookies)
 	return found.credential()
 }
 
@@ -65,6 +71,13 @@ func (f *finder) authorization(value string) {
 		f.ambiguous = true
 	}
 	f.value, f.authorized = value, true
+}
+
+// cookies reads every Cookie header of a request.
+func (f *finder) cookies(h *fasthttp.RequestHeader, names []string) {
+	for _, value := range h.PeekAll(fasthttp.HeaderCookie) {
+		f.cookie(view(value), names)
+	}
 }
 
 // cookie reads a Cookie header: a client may send a name twice, in one header or in several,
