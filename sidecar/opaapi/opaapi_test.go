@@ -149,7 +149,7 @@ func FuzzReaders(f *testing.F) {
 	f.Add([]byte("\xff{"), "%", "\xff")
 	f.Fuzz(func(t *testing.T, body []byte, query, path string) {
 		_, _ = opaapi.ReadOptions(query)
-		_ = opaapi.Flag(query, "plugins")
+		_ = opaapi.ReadHealth(query)
 		if names, err := opaapi.Names(path); err == nil {
 			for _, name := range names {
 				if name == "" || strings.ContainsAny(name, "\x00\n\"") {

@@ -64,13 +64,28 @@ func unexplained(values url.Values) error {
 	return nil
 }
 
-// Flag reads a parameter that is true or not: true without a value, or where one of its
-// values is the word.
-func Flag(query, name string) bool {
-	values, err := url.ParseQuery(query)
-	return err == nil && flag(values, name)
+// A HealthQuery is what a question about health wants to know besides.
+type HealthQuery struct {
+	Bundles, Plugins bool
+	// Excluded are the plugins that do not matter.
+	Excluded []string
 }
 
+// ReadHealth reads a query. One that cannot be read wants nothing, as for OPA.
+func ReadHealth(query string) HealthQuery {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return HealthQuery{}
+	}
+	return HealthQuery{
+		Bundles:  flag(values, "bundle") || flag(values, "bundles"),
+		Plugins:  flag(values, "plugins"),
+		Excluded: values["exclude-plugin"],
+	}
+}
+
+// flag reads a parameter that is true or not: true without a value, or where one of its
+// values is the word.
 func flag(values url.Values, name string) bool {
 	all := values[name]
 	if len(all) == 1 && all[0] == "" {
@@ -211,15 +226,6 @@ func members(object jsontext.Value, known string, visit func(name string, value 
 		}
 	}
 	return nil
-}
-
-// Listed are the values of a parameter.
-func Listed(query, name string) []string {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return nil
-	}
-	return values[name]
 }
 
 // Asked is a question as the decision log has it: the path by its names, and the batch that

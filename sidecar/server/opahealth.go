@@ -52,7 +52,7 @@ func (s *Server) opaHealth(ctx *fasthttp.RequestCtx) {
 	}
 	path, query, _ := strings.Cut(target, "?")
 	if path == healthPath {
-		s.healthy(ctx, s.unhealthy(query))
+		s.healthy(ctx, s.unhealthy(opaapi.ReadHealth(query)))
 		return
 	}
 	names, err := opaapi.Names(strings.TrimPrefix(path, healthPath+"/"))
@@ -73,21 +73,20 @@ func (s *Server) healthy(ctx *fasthttp.RequestCtx, wrong string) {
 }
 
 // unhealthy is what is wrong with what the query asks about.
-func (s *Server) unhealthy(query string) string {
+func (s *Server) unhealthy(query opaapi.HealthQuery) string {
 	all := s.plugins()
 	snap := s.current.Load()
 	if snap != nil && snap.bound.Full() {
 		return "unable to perform evaluation"
 	}
-	if (opaapi.Flag(query, "bundle") || opaapi.Flag(query, "bundles")) && all["bundle"] != pluginOK {
+	if query.Bundles && all["bundle"] != pluginOK {
 		return "one or more bundles are not activated"
 	}
-	if !opaapi.Flag(query, "plugins") {
+	if !query.Plugins {
 		return ""
 	}
-	excluded := opaapi.Listed(query, "exclude-plugin")
 	for name, state := range all {
-		if state != pluginOK && !slices.Contains(excluded, name) {
+		if state != pluginOK && !slices.Contains(query.Excluded, name) {
 			return "one or more plugins are not up"
 		}
 	}
