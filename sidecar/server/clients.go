@@ -129,10 +129,20 @@ func (s *Server) local(ctx *fasthttp.RequestCtx) bool {
 // ownHost reports whether host:port, or a host alone, is this machine for itself, or the one
 // that callers know this server by.
 func (s *Server) ownHost(host string) bool {
-	if public, err := url.Parse(s.config.PublicURL); err == nil && public.Host != "" && strings.EqualFold(host, public.Host) {
+	if s.publicHost != "" && strings.EqualFold(host, s.publicHost) {
 		return true
 	}
 	return config.LoopbackHost((&url.URL{Host: host}).Hostname())
+}
+
+// publicHost is the host, with its port, of the URL that callers know this server by; empty
+// where there is none.
+func publicHost(c *config.Config) string {
+	public, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return public.Host
 }
 
 // loadTokens reads the clients' tokens once more.

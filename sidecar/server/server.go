@@ -78,6 +78,7 @@ type Server struct {
 	metrics   *metrics
 
 	identities   map[string]*certificate.Identity // of the listeners that speak TLS, by name
+	publicHost   string                           // by which local clients may mean this server
 	clientTokens *client.Tokens                   // nil where clients bring none
 
 	description description // what GET /openapi.json answers
@@ -102,17 +103,18 @@ type Server struct {
 // log's file.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		config:    o.Config,
-		source:    o.Source,
-		log:       o.Logger,
-		version:   o.Version,
-		now:       o.Now,
-		serving:   o.Serving,
-		cookies:   cookies(o.Config),
-		answers:   proxyAnswers(o.Config),
-		access:    newAccess(o.Config),
-		addresses: map[string]string{},
-		ended:     make(chan struct{}),
+		config:     o.Config,
+		source:     o.Source,
+		log:        o.Logger,
+		version:    o.Version,
+		now:        o.Now,
+		serving:    o.Serving,
+		cookies:    cookies(o.Config),
+		answers:    proxyAnswers(o.Config),
+		access:     newAccess(o.Config),
+		publicHost: publicHost(o.Config),
+		addresses:  map[string]string{},
+		ended:      make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
