@@ -99,7 +99,7 @@ func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) err
 	for _, w := range c.Warnings() {
 		fmt.Fprintf(errs, "warning: %s\n", w)
 	}
-	c.DecisionLog = config.None // nothing is decided, so nothing is written
+	c.DecisionLog.To = config.None // nothing is decided, so nothing is written
 	s, err := newServer(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func (o *whoOptions) byToken(ctx context.Context, in io.Reader, now time.Time) (
 	if err != nil {
 		return asked{}, err
 	}
-	c.DecisionLog = config.None
+	c.DecisionLog.To = config.None
 	s, err := newServer(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return asked{}, err

@@ -47,6 +47,13 @@ type Record struct {
 	Reasons      []decision.Reason `json:"reasons,omitzero"`
 	Revision     string            `json:"revision,omitzero"`
 	Digest       string            `json:"digest,omitzero"`
+	// Engine is the version of OPA's library that decided.
+	Engine string `json:"engine,omitzero"`
+	// TraceID and SpanID are the decision's place in a trace, in hex.
+	TraceID string `json:"trace_id,omitzero"`
+	SpanID  string `json:"span_id,omitzero"`
+	// Input is what the decision can be made again from; see the package policy.
+	Input jsontext.Value `json:"input,omitzero"`
 	// Nanoseconds is how long the decision took.
 	Nanoseconds int64 `json:"duration_ns"`
 }

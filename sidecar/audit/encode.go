@@ -44,6 +44,13 @@ func (r *Record) appendLine(dst []byte) []byte {
 	}
 	o.stated("revision", r.Revision)
 	o.stated("digest", r.Digest)
+	o.stated("engine", r.Engine)
+	o.stated("trace_id", r.TraceID)
+	o.stated("span_id", r.SpanID)
+	if r.Input != nil {
+		o.name("input")
+		o.dst = append(o.dst, r.Input...)
+	}
 	o.number("duration_ns", r.Nanoseconds)
 	return append(o.dst, '}', '\n')
 }

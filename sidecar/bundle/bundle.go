@@ -34,8 +34,17 @@ type Summary struct {
 	// Files are what was read, in the order of sources and paths. Ignored files are not
 	// among them.
 	Files []File
+	// Sources are what there is to say of each source, in their order.
+	Sources []SourceSummary
 	// Warnings say what was ignored and what is probably not meant, with file and cause.
 	Warnings []string
+}
+
+// A SourceSummary is one source of a bundle: its name, and its own revision and digest.
+type SourceSummary struct {
+	Name     string `json:"name"`
+	Revision string `json:"revision"`
+	Digest   string `json:"digest"`
 }
 
 // Size is how many bytes the files have.
@@ -88,10 +97,15 @@ type Search struct {
 	Action   string
 }
 
-// Load reads and checks the bundle in the sources: paths of directories or .tar.gz
-// archives. The roots of several sources must be disjoint. Its errors name the file
-// and the cause, all that is wrong with the content at once.
-func Load(ctx context.Context, limits Limits, sources ...string) (*Bundle, error) {
+// Load reads and checks the bundle in the paths of directories or .tar.gz archives. The
+// roots of several must be disjoint. Its errors name the file and the cause, all that is
+// wrong with the content at once.
+func Load(ctx context.Context, limits Limits, paths ...string) (*Bundle, error) {
+	return LoadSources(ctx, limits, Paths(paths...))
+}
+
+// LoadSources is [Load] for any sources.
+func LoadSources(ctx context.Context, limits Limits, sources []Source) (*Bundle, error) {
 	trees, err := readAll(ctx, limits, sources)
 	if err != nil {
 		return nil, err
@@ -110,10 +124,15 @@ func FromFS(fsys fs.FS) (*Bundle, error) {
 	return assemble(context.Background(), limits, []*tree{t})
 }
 
-// Digest is "sha256:" and the hex digest of what [Load] would read from the sources. It
+// Digest is "sha256:" and the hex digest of what [Load] would read from the paths. It
 // reads the bytes and parses nothing, so it tells cheaply whether anything changed. A
 // directory and an archive of the same files have the same digest.
-func Digest(ctx context.Context, limits Limits, sources ...string) (string, error) {
+func Digest(ctx context.Context, limits Limits, paths ...string) (string, error) {
+	return DigestSources(ctx, limits, Paths(paths...))
+}
+
+// DigestSources is [Digest] for any sources.
+func DigestSources(ctx context.Context, limits Limits, sources []Source) (string, error) {
 	trees, err := readAll(ctx, limits, sources)
 	if err != nil {
 		return "", err
@@ -122,18 +141,19 @@ func Digest(ctx context.Context, limits Limits, sources ...string) (string, erro
 }
 
 // readAll reads every source and labels their files where there are several.
-func readAll(ctx context.Context, limits Limits, sources []string) ([]*tree, error) {
+func readAll(ctx context.Context, limits Limits, sources []Source) ([]*tree, error) {
 	if len(sources) == 0 {
 		return nil, errors.New("no bundle source is given")
 	}
 	trees := make([]*tree, len(sources))
 	for i, source := range sources {
-		t, err := readSource(ctx, limits, source)
+		t, err := source.read(ctx, limits)
 		if err != nil {
-			return nil, fmt.Errorf("bundle %q: %w", source, err)
+			return nil, fmt.Errorf("bundle %q: %w", source.Name, err)
 		}
+		t.source = source.Name
 		if len(sources) > 1 {
-			t.label = strings.TrimSuffix(source, "/") + "/"
+			t.label = strings.TrimSuffix(source.Name, "/") + "/"
 		}
 		trees[i] = t
 	}
@@ -178,6 +198,7 @@ func (b *Bundle) merge(parts []*part) error {
 	texts := map[string][sha256.Size]byte{}
 	for i, p := range parts {
 		revisions[i] = p.manifest.revision
+		b.Sources = append(b.Sources, SourceSummary{Name: p.tree.source, Revision: p.manifest.revision, Digest: digest([]*tree{p.tree})})
 		b.Files = append(b.Files, p.tree.list()...)
 		b.Warnings = append(b.Warnings, p.warnings...)
 		maps.Copy(b.Modules, p.modules)

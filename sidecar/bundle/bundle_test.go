@@ -334,6 +334,31 @@ func TestLoad_severalSources(t *testing.T) {
 		t.Errorf("Digest = %s, %v, want %s", d, err, b.Digest)
 	}
 
+	archive, err := os.ReadFile(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := []Source{{Name: first, Path: first}, {Name: "https://bundles.example/two.tar.gz", Archive: archive}}
+	m, err := LoadSources(t.Context(), DefaultLimits(), mixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := DigestSources(t.Context(), DefaultLimits(), mixed); err != nil || d != b.Digest || m.Digest != d {
+		t.Errorf("digests = %s and %s, %v, want %s: the same files", d, m.Digest, err, b.Digest)
+	}
+	if m.Modules["https://bundles.example/two.tar.gz/c/d/x.rego"] == nil {
+		t.Errorf("modules = %v, want one of the URL", slices.Sorted(maps.Keys(m.Modules)))
+	}
+	for i, want := range []SourceSummary{{Name: first, Revision: "1"}, {Name: mixed[1].Name, Revision: "2"}} {
+		if got := m.Sources[i]; got.Name != want.Name || got.Revision != want.Revision || !strings.HasPrefix(got.Digest, "sha256:") || got.Digest == m.Digest {
+			t.Errorf("source %d = %+v, want %+v with a digest of its own", i, got, want)
+		}
+	}
+	_, err = LoadSources(t.Context(), DefaultLimits(), []Source{{Name: "https://bundles.example/two.tar.gz", Archive: []byte{}}})
+	if err == nil || !strings.Contains(err.Error(), `bundle "https://bundles.example/two.tar.gz": the file is empty`) {
+		t.Errorf("an empty answer: %v, want an error that names its source", err)
+	}
+
 	refused(t, `both have the root`, first, directory(t, files{".manifest": `{"roots": ["c"]}`, "c/data.json": `{"k": 3}`}))
 	refused(t, `both have the root`, first, directory(t, files{"z/data.json": `{"k": 3}`}))
 	refused(t, `both have the root`, first, first)

@@ -26,6 +26,8 @@ type file struct {
 // A tree is the files of one source, whatever it was read from, within its limits.
 type tree struct {
 	limits Limits
+	// source is the name of what was read.
+	source string
 	// label is what errors put before a path: the source, where there are several.
 	label   string
 	files   []file

@@ -32,7 +32,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.bounds()
 	k.optional("public_url", c.PublicURL, checkPublicURL)
 	k.optional("sign_in_url", c.SignInURL, checkSignInURL)
-	k.optional("decision_log", c.DecisionLog, checkPath)
+	k.optional("decision_log.to", c.DecisionLog.To, checkPath)
 	k.identityHeaders()
 	if c.UnavailableStatus != http403 && c.UnavailableStatus != http503 {
 		k.wrong("unavailable_status", "%d is none of 403 and 503", c.UnavailableStatus)

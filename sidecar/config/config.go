@@ -21,7 +21,7 @@ type Config struct {
 	// PublicURL is the URL under which callers reach this server, as its metadata states it.
 	PublicURL string `key:"public_url"`
 
-	// Bundles are the policy bundles: directories or .tar.gz archives.
+	// Bundles are the policy bundles: directories, .tar.gz archives, or URLs with https:// or oci://.
 	Bundles Bundles `key:"bundles"`
 	// Issuers are whose tokens are accepted; the word none makes every session null.
 	Issuers Issuers `key:"issuers"`
@@ -52,8 +52,15 @@ type Config struct {
 	// Cache bounds what is kept between requests.
 	Cache Cache `key:"cache"`
 
-	// DecisionLog is where decisions are logged: stdout, stderr, a file's path, or none.
-	DecisionLog string `key:"decision_log"`
+	// PersistenceDirectory is where the last good bundle of each URL is kept, for a start while its server is out of reach.
+	PersistenceDirectory string `key:"persistence_directory"`
+	// Shadow is a bundle that decides nothing and is compared with what does.
+	Shadow Shadow `key:"shadow"`
+
+	// DecisionLog is where decisions are logged, and how; text alone is its member to.
+	DecisionLog DecisionLog `key:"decision_log"`
+	// Telemetry is where traces and metrics are sent.
+	Telemetry Telemetry `key:"telemetry"`
 	// Log is the server's own log, on standard error.
 	Log Log `key:"log"`
 	// Watch is how changes of bundles, keys, certificates and clients' tokens are noticed.
@@ -103,14 +110,6 @@ type TLS struct {
 	ClientSANs []string `key:"client_sans"`
 	// MinVersion is the oldest version of TLS that is spoken: 1.3 or 1.2.
 	MinVersion TLSVersion `key:"min_version"`
-}
-
-// A Bundle is one source of policy: exactly one of Path and URL is set.
-type Bundle struct {
-	// Path is a directory or a .tar.gz archive.
-	Path string `key:"path"`
-	// URL is http(s):// or oci://.
-	URL string `key:"url"`
 }
 
 // Doors are the protocols that are answered.
@@ -250,7 +249,9 @@ func Default() *Config {
 		Policy:            Policy{Deadline: 100 * time.Millisecond},
 		Limits:            Limits{Token: 8 * KiB, Header: 16 * KiB, Body: 64 * KiB, Batch: 100, Concurrency: 1024},
 		Cache:             Cache{Tokens: 64 * MiB, Decisions: 64 * MiB},
-		DecisionLog:       None,
+		Shadow:            Shadow{Sample: 0.01, Deadline: 100 * time.Millisecond},
+		DecisionLog:       defaultDecisionLog(),
+		Telemetry:         Telemetry{Sample: 0.01, Interval: time.Minute},
 		Log:               Log{Level: slog.LevelInfo, Format: JSON},
 		Watch:             Watch{Settle: 250 * time.Millisecond, Poll: 15 * time.Second},
 		places:            map[string]place{},

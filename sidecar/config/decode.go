@@ -92,12 +92,18 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, s scalar) {
 
 // list reads a sequence of scalars or of objects.
 func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
+	d.listOf(n, path, v, reflect.Zero(v.Type().Elem()))
+}
+
+// listOf is list for elements that have defaults.
+func (d *decoder) listOf(n *yaml.Node, path string, v, defaults reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
 		d.wrong(n, path, "want a list, not %s", kind(n))
 		return
 	}
 	all := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
+		all.Index(i).Set(defaults)
 		d.value(item, index(path, i), all.Index(i))
 	}
 	v.Set(all)

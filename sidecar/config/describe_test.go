@@ -18,8 +18,14 @@ func TestDescribe(t *testing.T) {
 	for line := range strings.Lines(b.String()) {
 		got = append(got, strings.Join(strings.Fields(line), " "))
 	}
-	if len(got) != len(Keys()) {
-		t.Errorf("Describe has %d lines, want one for each of %d keys", len(got), len(Keys()))
+	keys := 0
+	for _, k := range Keys() {
+		if !strings.Contains(k.Path, "signers[]") && !strings.HasPrefix(k.Path, "shadow.bundles[]") { // there are none of these
+			keys++
+		}
+	}
+	if len(got) != keys {
+		t.Errorf("Describe has %d lines, want one for each of %d keys", len(got), keys)
 	}
 	for _, want := range []string{
 		"http.listen 127.0.0.1:8181 default",
@@ -34,7 +40,7 @@ func TestDescribe(t *testing.T) {
 		"limits.body 128KiB postern.yaml:6:16",
 		"policy.builtins time.now_ns,io.jwt.decode_verify postern.yaml:7:20",
 		"log.level warn POSTERN_LOG_LEVEL",
-		"decision_log none default",
+		"decision_log.to none default",
 		"watch.poll 15s default",
 	} {
 		found := false

@@ -11,41 +11,9 @@ import (
 	"postern/sidecar/phrase"
 )
 
-// Bundles are the policy bundles, in order.
-type Bundles []Bundle
-
 // A textReader is a type that a setting, which has only text, can say.
 type textReader interface {
 	readText(values []string) error
-}
-
-func (b *Bundles) read(d *decoder, n *yaml.Node, path string) {
-	if n.Kind == yaml.ScalarNode {
-		d.wrong(n, path, "want a list, such as [{path: %s}], not text", show(n.Value))
-		return
-	}
-	for _, item := range n.Content {
-		if n.Kind == yaml.SequenceNode && item.Kind == yaml.ScalarNode && item.ShortTag() == "!!str" {
-			d.wrong(item, path, "want {path: …} or {url: …}, not the bare text %s", show(item.Value))
-			return
-		}
-	}
-	all := []Bundle{}
-	d.list(n, path, reflect.ValueOf(&all).Elem())
-	*b = all
-}
-
-func (b *Bundles) readText(values []string) error {
-	all := make(Bundles, 0, len(values))
-	for _, v := range values {
-		if isURL(v) {
-			all = append(all, Bundle{URL: v})
-			continue
-		}
-		all = append(all, Bundle{Path: v})
-	}
-	*b = all
-	return nil
 }
 
 func (i *Issuers) read(d *decoder, n *yaml.Node, path string) {

@@ -64,3 +64,17 @@ func wantMistakes(t *testing.T, err error, want ...string) {
 		t.Fatalf("mistakes:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
 	}
 }
+
+// logTo is the decision log where only its destination is said.
+func logTo(to string) DecisionLog {
+	l := defaultDecisionLog()
+	l.To = to
+	return l
+}
+
+// pathOf is a bundle of which only its path is said.
+func pathOf(path string) Bundle {
+	b := DefaultBundle()
+	b.Path = path
+	return b
+}

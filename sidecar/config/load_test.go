@@ -69,7 +69,7 @@ func TestLoad_everyKey(t *testing.T) {
 		GRPC:      GRPC{Listen: Address{"unix", "/run/postern/grpc.sock"}, TLS: TLS{MinVersion: TLS13}, Reflection: true},
 		Admin:     Admin{Listen: Address{"tcp", "[::1]:8003"}, TLS: TLS{MinVersion: TLS13}, PProf: true},
 		PublicURL: "https://pdp.example.com/postern",
-		Bundles:   Bundles{{Path: "bundles/demo"}, {Path: "extra.tar.gz"}},
+		Bundles:   Bundles{pathOf("bundles/demo"), pathOf("extra.tar.gz")},
 		Issuers: Issuers{List: []Issuer{{
 			Issuer: "https://clerk.example.com", JWKS: "https://clerk.example.com/.well-known/jwks.json",
 			AuthorizedParties: Parties{Origins: []string{"https://app.example.com", "http://localhost:3000"}},
@@ -96,7 +96,9 @@ func TestLoad_everyKey(t *testing.T) {
 		Policy:            Policy{Builtins: []string{"time.now_ns"}, Deadline: 50 * time.Millisecond},
 		Limits:            Limits{Token: 4096, Header: 32768, Body: 100000, Batch: 10, Concurrency: 16},
 		Cache:             Cache{Tokens: 0, Decisions: 1 << 30},
-		DecisionLog:       "stdout",
+		Shadow:            Default().Shadow,
+		DecisionLog:       logTo("stdout"),
+		Telemetry:         Default().Telemetry,
 		Log:               Log{Level: slog.LevelDebug, Format: Text},
 		Watch:             Watch{Settle: time.Second, Poll: 90 * time.Second},
 	}
@@ -141,11 +143,11 @@ func TestLoad_lists(t *testing.T) {
 	if got := c.Issuers.List[0].AuthorizedParties.Origins; !reflect.DeepEqual(got, []string{"https://a.example", "https://b.example"}) {
 		t.Errorf("authorized parties = %q, want both", got)
 	}
-	if got := c.Bundles; !reflect.DeepEqual(got, Bundles{{Path: "x"}, {Path: "y"}}) {
+	if got := c.Bundles; !reflect.DeepEqual(got, Bundles{pathOf("x"), pathOf("y")}) {
 		t.Errorf("bundles = %+v, want x and y", got)
 	}
 	c = mustLoad(t, minimalFile, []string{"POSTERN_BUNDLE=x"}, []string{"--bundle=a,b", "--bundle=c"})
-	if got := c.Bundles; !reflect.DeepEqual(got, Bundles{{Path: "a,b"}, {Path: "c"}}) {
+	if got := c.Bundles; !reflect.DeepEqual(got, Bundles{pathOf("a,b"), pathOf("c")}) {
 		t.Errorf("bundles = %+v, want %q and c", got, "a,b")
 	}
 }

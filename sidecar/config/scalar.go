@@ -40,6 +40,8 @@ var scalars = map[reflect.Type]scalar{
 	reflect.TypeFor[slog.Level]():    {"debug, info, warn or error", []string{"!!str"}, parsing(parseLevel)},
 	reflect.TypeFor[TLSVersion]():    {"1.3 or 1.2", []string{"!!float", "!!str"}, parsing(parseTLSVersion)},
 	reflect.TypeFor[LogFormat]():     {"json or text", []string{"!!str"}, parsing(parseFormat)},
+	reflect.TypeFor[Stale]():         {"warn, not_ready or deny", []string{"!!str"}, parsing(parseStale)},
+	reflect.TypeFor[Share]():         {"a share from 0 to 1", []string{"!!float", "!!int"}, parsing(parseShare)},
 }
 
 // parsing makes a parser's result untyped.

@@ -71,12 +71,6 @@ func (i *Issuers) walk(path string, visit visitor) {
 	}
 }
 
-func (b *Bundles) walk(path string, visit visitor) {
-	for n := range *b {
-		walk(reflect.ValueOf(&(*b)[n]).Elem(), index(path, n), visit)
-	}
-}
-
 func (p *Parties) walk(path string, visit visitor) {
 	if p.Any {
 		visit(path, reflect.ValueOf(anyParty))
@@ -133,7 +127,9 @@ type Key struct{ Path, Default string }
 // Keys returns every key of the file, in the order of [Config].
 func Keys() []Key {
 	c := Default()
-	c.Bundles = Bundles{{}}
+	one := DefaultBundle()
+	one.Signers = Signers{DefaultSigner()}
+	c.Bundles, c.Shadow.Bundles = Bundles{one}, Bundles{one}
 	c.Issuers.List = []Issuer{DefaultIssuer()}
 	var keys []Key
 	walk(reflect.ValueOf(c).Elem(), "", func(path string, v reflect.Value) {

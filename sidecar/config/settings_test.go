@@ -26,7 +26,7 @@ func TestSettings(t *testing.T) {
 		"authorized-party POSTERN_AUTHORIZED_PARTY issuers[].authorized_parties -",
 		"claims POSTERN_CLAIMS issuers[].claims clerk",
 		"cookie POSTERN_COOKIE issuers[].cookie __session",
-		"decision-log POSTERN_DECISION_LOG decision_log none",
+		"decision-log POSTERN_DECISION_LOG decision_log.to none",
 		"public-url POSTERN_PUBLIC_URL public_url -",
 		"log-level POSTERN_LOG_LEVEL log.level info",
 		"log-format POSTERN_LOG_FORMAT log.format json",
@@ -55,7 +55,8 @@ func TestKeys(t *testing.T) {
 http.listen=127.0.0.1:8181 http.tls.cert= http.tls.key= http.tls.client_ca= http.tls.client_sans= http.tls.min_version=1.3
 grpc.listen=127.0.0.1:9191 grpc.tls.cert= grpc.tls.key= grpc.tls.client_ca= grpc.tls.client_sans= grpc.tls.min_version=1.3 grpc.reflection=false
 admin.listen=127.0.0.1:8282 admin.tls.cert= admin.tls.key= admin.tls.client_ca= admin.tls.client_sans= admin.tls.min_version=1.3 admin.pprof=false
-public_url= bundles[].path= bundles[].url=
+public_url= bundles[].path= bundles[].url= bundles[].signers[].key_id= bundles[].signers[].public_key= bundles[].signers[].algorithm=RS256 bundles[].signers[].scope= bundles[].ordered=false bundles[].token_file= bundles[].docker_config=
+bundles[].tls.ca= bundles[].tls.cert= bundles[].tls.key= bundles[].proxy= bundles[].poll.min=1m0s bundles[].poll.max=2m0s bundles[].poll.long=0s bundles[].poll.timeout=30s bundles[].max_age=0s bundles[].stale=warn
 issuers[].issuer= issuers[].jwks= issuers[].public_key= issuers[].authorized_parties= issuers[].audience= issuers[].algorithms=RS256
 issuers[].claims=clerk issuers[].cookie=__session issuers[].clock_skew=5s issuers[].treat_pending_as_signed_out=true
 doors.check=true doors.ext_authz=true doors.forward_auth=true doors.auth_request=true doors.authzen=false doors.opa=false
@@ -65,7 +66,16 @@ identity_headers.permissions=permissions unavailable_status=403 authzen.reasons=
 entrypoints.check= entrypoints.route= entrypoints.evaluate= entrypoints.search.subject= entrypoints.search.resource= entrypoints.search.action=
 policy.builtins= policy.deadline=100ms
 limits.token=8KiB limits.header=16KiB limits.body=64KiB limits.batch=100 limits.concurrency=1024
-cache.tokens=64MiB cache.decisions=64MiB decision_log=none log.level=info log.format=json watch.settle=250ms watch.poll=15s`)
+cache.tokens=64MiB cache.decisions=64MiB persistence_directory=
+shadow.bundles[].path= shadow.bundles[].url= shadow.bundles[].signers[].key_id= shadow.bundles[].signers[].public_key= shadow.bundles[].signers[].algorithm=RS256 shadow.bundles[].signers[].scope= shadow.bundles[].ordered=false shadow.bundles[].token_file= shadow.bundles[].docker_config=
+shadow.bundles[].tls.ca= shadow.bundles[].tls.cert= shadow.bundles[].tls.key= shadow.bundles[].proxy= shadow.bundles[].poll.min=1m0s shadow.bundles[].poll.max=2m0s shadow.bundles[].poll.long=0s shadow.bundles[].poll.timeout=30s shadow.bundles[].max_age=0s shadow.bundles[].stale=warn
+shadow.sample=0.01 shadow.deadline=100ms
+decision_log.to=none decision_log.input=false decision_log.required=false decision_log.sample.allow=1 decision_log.sample.deny=1 decision_log.sample.other=1
+decision_log.buffer=16MiB decision_log.rotate.size=100MiB decision_log.rotate.keep=5 decision_log.rotate.age=0s decision_log.rotate.compress=false
+decision_log.upload.token_file= decision_log.upload.tls.ca= decision_log.upload.tls.cert= decision_log.upload.tls.key=
+decision_log.upload.chunk=32KiB decision_log.upload.min_delay=1s decision_log.upload.max_delay=1m0s decision_log.upload.timeout=30s
+telemetry.traces= telemetry.metrics= telemetry.sample=0.01 telemetry.interval=1m0s telemetry.token_file= telemetry.tls.ca= telemetry.tls.cert= telemetry.tls.key=
+log.level=info log.format=json watch.settle=250ms watch.poll=15s`)
 	var got []string
 	for _, k := range Keys() {
 		got = append(got, k.Path+"="+k.Default)
@@ -121,7 +131,7 @@ func descend(t *testing.T, docs map[string]string, owner reflect.Type, key strin
 func fieldDocs(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, file := range []string{"config.go", "issuer.go"} {
+	for _, file := range []string{"config.go", "issuer.go", "source.go", "decisionlog.go", "operations.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -161,7 +171,7 @@ func TestFlags_usage(t *testing.T) {
 	usage := strings.Join(strings.Fields(fs.FlagUsages()), " ")
 	for _, want := range []string{
 		"--listen address The address of the decision doors over HTTP: host:port, or unix:///path. (default 127.0.0.1:8181)",
-		"--bundle source The policy bundles: directories or .tar.gz archives. --",
+		"--bundle source The policy bundles: directories, .tar.gz archives, or URLs with https:// or oci://. --",
 	} {
 		if !strings.Contains(usage, want) {
 			t.Errorf("usage = %q, want %q in it", usage, want)

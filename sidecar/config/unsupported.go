@@ -9,6 +9,17 @@ import (
 // it would have no effect. A key stands for all that is below it.
 var notYet = []struct{ key, what string }{
 	{"bundles[].url", "bundles from a URL"},
+	{"bundles[].signers", "signed bundles"},
+	{"bundles[].ordered", "ordered revisions"},
+	{"persistence_directory", "bundles from a URL"},
+	{"shadow", "a shadow bundle"},
+	{"decision_log.input", "more of the decision log than where it is"},
+	{"decision_log.required", "more of the decision log than where it is"},
+	{"decision_log.sample", "more of the decision log than where it is"},
+	{"decision_log.buffer", "more of the decision log than where it is"},
+	{"decision_log.rotate", "more of the decision log than where it is"},
+	{"decision_log.upload", "more of the decision log than where it is"},
+	{"telemetry", "telemetry"},
 }
 
 // Unsupported lists what c says that this build cannot do yet, each with where it
@@ -23,13 +34,15 @@ func (c *Config) Unsupported() []string {
 
 func (c *Config) unsupported() []mistake {
 	normal := map[string]string{}
-	walk(reflect.ValueOf(Default()).Elem(), "", func(path string, v reflect.Value) { normal[path] = text(v) })
+	for _, k := range Keys() {
+		normal[k.Path] = k.Default
+	}
 	var all []mistake
 	walk(reflect.ValueOf(c).Elem(), "", func(path string, v reflect.Value) {
-		if text(v) == normal[path] {
+		key := indexes.ReplaceAllString(path, "[]")
+		if text(v) == normal[key] {
 			return
 		}
-		key := indexes.ReplaceAllString(path, "[]")
 		for _, n := range notYet {
 			if key == n.key || strings.HasPrefix(key, n.key+".") {
 				all = append(all, mistake{c.placeOf(path), path, "this build cannot do it yet: " + n.what})

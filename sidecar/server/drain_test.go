@@ -66,7 +66,7 @@ func TestDrain(t *testing.T) {
 	if t.Failed() {
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 	}
-	text, err := os.ReadFile(c.DecisionLog)
+	text, err := os.ReadFile(c.DecisionLog.To)
 	if err != nil || strings.Count(string(text), "\n") != 2 {
 		t.Errorf("the decision log holds %q, %v, want two records", text, err)
 	}

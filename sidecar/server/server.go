@@ -150,7 +150,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	lost := func(err error) { s.log.Error("the decision log loses records", "error", err) }
-	if s.audit, err = audit.Open(o.Config.DecisionLog, lost); err != nil {
+	if s.audit, err = audit.Open(o.Config.DecisionLog.To, lost); err != nil {
 		return nil, err
 	}
 	s.identities = s.newIdentities(o.Config)
