@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"certificate":  {"secretfile"},
 	"client":       {"secretfile"},
 	"config":       {},
+	"remote":       {"bundle", "secretfile"},
 	"failmode":     {},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
@@ -55,16 +56,19 @@ var arrows = map[string][]string{
 
 // only are libraries that a few packages alone may import.
 var only = map[string][]string{
-	"github.com/lestrrat-go/jwx":          {"token"},
-	"github.com/fsnotify/fsnotify":        {"watch"},
-	"github.com/valyala/fasthttp":         {"request", "response", "server"},
-	"github.com/envoyproxy":               {"request", "response", "server"},
-	"google.golang.org/grpc":              {"response", "server"},
-	"github.com/open-policy-agent/opa":    {"bundle", "canonical", "dataset", "policy"},
-	"github.com/maypok86/otter":           {"cache"},
-	"github.com/prometheus/client_golang": {"server"},
-	"go.yaml.in/yaml":                     {"bundle", "config", "matrix"},
-	"net/http":                            {"token", "server", "route", "routematcher"},
+	"github.com/lestrrat-go/jwx":                       {"token"},
+	"github.com/fsnotify/fsnotify":                     {"watch"},
+	"github.com/valyala/fasthttp":                      {"request", "response", "server"},
+	"github.com/envoyproxy":                            {"request", "response", "server"},
+	"google.golang.org/grpc":                           {"response", "server"},
+	"github.com/open-policy-agent/opa":                 {"bundle", "canonical", "dataset", "policy", "remote"},
+	"github.com/open-policy-agent/opa/v1/download":     {"remote"},
+	"github.com/open-policy-agent/opa/v1/plugins/rest": {"remote"},
+	"oras.land/oras-go":                                {"remote"},
+	"github.com/maypok86/otter":                        {"cache"},
+	"github.com/prometheus/client_golang":              {"server"},
+	"go.yaml.in/yaml":                                  {"bundle", "config", "matrix"},
+	"net/http":                                         {"token", "server", "route", "routematcher", "remote"},
 }
 
 func TestImports(t *testing.T) {
