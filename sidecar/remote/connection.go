@@ -1,0 +1,147 @@
+package remote
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"postern/sidecar/secretfile"
+)
+
+const (
+	// maxRedirects is how often a server may send on.
+	maxRedirects = 5
+	// maxHeaderBytes bounds the header of an answer.
+	maxHeaderBytes = 64 << 10
+)
+
+// A connection is what one attempt asks through. It reads the TLS files when it is made,
+// so that replaced ones count from the next attempt on.
+type connection struct {
+	client    *http.Client
+	transport *http.Transport
+	userAgent string
+	// plain says that http is good for every host; else it is for this machine.
+	plain bool
+}
+
+// connect makes the connection for an address.
+func (o Options) connect(a *address) (*connection, error) {
+	config, err := o.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := o.proxy()
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{userAgent: o.UserAgent, plain: a.reference == nil && a.url.Scheme == "http"}
+	c.transport = &http.Transport{
+		Proxy:                  proxy,
+		TLSClientConfig:        config,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+	}
+	c.client = &http.Client{Transport: c, CheckRedirect: checkRedirect}
+	return c, nil
+}
+
+func (c *connection) close() { c.transport.CloseIdleConnections() }
+
+// RoundTrip sends one request, to one host.
+func (c *connection) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !c.plain && !loopback(req.URL.Hostname()) {
+		return nil, fmt.Errorf("plain http to %s is refused", req.URL.Host)
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", c.userAgent)
+	res, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.Header.Get("Location") != "" {
+		// The standard library's error would quote it, with what is secret in it.
+		if _, err := res.Location(); err != nil {
+			res.Body.Close()
+			return nil, errors.New("the server sends on to what is no URL")
+		}
+	}
+	return res, nil
+}
+
+// checkRedirect follows a few redirects of questions that carry nothing, never from https
+// to http, and shows no other origin the credentials or the URL of the one before.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	first, last := via[0], via[len(via)-1]
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("the server sends on more than %d times", maxRedirects)
+	case first.Method != http.MethodGet && first.Method != http.MethodHead:
+		return fmt.Errorf("the server sends a %s on to %s, which is not followed", first.Method, req.URL.Host)
+	case last.URL.Scheme == "https" && req.URL.Scheme != "https":
+		return fmt.Errorf("the server sends on from https to %s at %s", req.URL.Scheme, req.URL.Host)
+	}
+	req.Header.Del("Referer")
+	if !sameOrigin(first.URL, req.URL) {
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// tlsConfig reads the PEM files.
+func (o Options) tlsConfig() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CA != "" {
+		text, _, err := secretfile.Read(o.CA)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: no certificate in it", o.CA)
+		}
+	}
+	if (o.Cert == "") != (o.Key == "") {
+		return nil, errors.New("a certificate and its key belong together, and one is missing")
+	}
+	if o.Cert == "" {
+		return config, nil
+	}
+	cert, _, err := secretfile.Read(o.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, _, err := secretfile.Read(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", o.Cert, o.Key, err)
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
+
+// proxy finds the proxy of a request. What is on this machine is asked directly: the
+// proxy's own machine is another.
+func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
+	if o.Proxy == "" {
+		return http.ProxyFromEnvironment, nil
+	}
+	u, err := url.Parse(o.Proxy)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
+		return nil, errors.New("the proxy is no http, https or socks5 URL")
+	}
+	return func(req *http.Request) (*url.URL, error) {
+		if loopback(req.URL.Hostname()) {
+			return nil, nil
+		}
+		return u, nil
+	}, nil
+}

@@ -1,0 +1,168 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A kept archive is one file: a line of JSON, then the archive as it was sent. One file
+// is replaced by one rename, so there is no moment of half of it.
+
+// keptForm is the form of the file. Another one is not read.
+const keptForm = "postern-bundle-1"
+
+// maxKeptHeader bounds the line of JSON.
+const maxKeptHeader = 8 << 10
+
+// A keptHeader says what follows it.
+type keptHeader struct {
+	Form string `json:"form"`
+	// Source is for people; URL is the digest of the whole one, which may hold a secret.
+	Source    string    `json:"source"`
+	URL       string    `json:"url"`
+	ETag      string    `json:"etag"`
+	Digest    string    `json:"digest"`
+	Size      int64     `json:"size"`
+	FetchedAt time.Time `json:"fetched_at"`
+}
+
+// keptPath is the file of a source: no two have one.
+func (s *Source) keptPath() string {
+	return filepath.Join(s.options.Directory, strings.TrimPrefix(digestOf([]byte(s.options.URL)), "sha256:")+".bundle")
+}
+
+// Keep keeps an archive in the directory, in the place of the one before: all of it or, on
+// an error, nothing. It is called once the archive was found good by the whole load.
+// Without a directory it does nothing.
+func (s *Source) Keep(a Archive) error {
+	if s.options.Directory == "" {
+		return nil
+	}
+	if digestOf(a.Content) != a.Digest {
+		return errors.New("the archive is not what its digest says")
+	}
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	header, err := json.Marshal(keptHeader{
+		Form: keptForm, Source: s.Name(), URL: digestOf([]byte(s.options.URL)), ETag: a.ETag,
+		Digest: a.Digest, Size: int64(len(a.Content)), FetchedAt: a.FetchedAt.UTC(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.options.Directory, 0o700); err != nil {
+		return err
+	}
+	return replace(s.keptPath(), append(header, '\n'), a.Content)
+}
+
+// replace writes a file beside path, and puts it in its place once it is on the disk. What
+// a crash left of an earlier one is overwritten.
+func replace(path string, parts ...[]byte) error {
+	next := path + ".tmp"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(next) // where it is still there
+	for _, part := range parts {
+		if _, err := f.Write(part); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Kept is the archive that is kept in the directory, if it is whole, of this URL, within
+// the limits, and nobody else's. What is there and is not is said in the log.
+func (s *Source) Kept() (Archive, bool) {
+	if s.options.Directory == "" {
+		return Archive{}, false
+	}
+	a, err := s.readKept()
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.options.Logger.Warn("the kept bundle is not used", "source", s.Name(), "error", err.Error())
+		}
+		return Archive{}, false
+	}
+	return a, true
+}
+
+func (s *Source) readKept() (Archive, error) {
+	path := s.keptPath()
+	text, err := readOwn(path, s.options.Limits.TotalBytes+maxKeptHeader)
+	if err != nil {
+		return Archive{}, err
+	}
+	line, content, ok := bytes.Cut(text, []byte{'\n'})
+	if !ok || len(line) > maxKeptHeader {
+		return Archive{}, fmt.Errorf("%s: does not begin with what it is", path)
+	}
+	var h keptHeader
+	if err := json.Unmarshal(line, &h); err != nil || h.Form != keptForm {
+		return Archive{}, fmt.Errorf("%s: does not begin with what it is", path)
+	}
+	switch {
+	case h.URL != digestOf([]byte(s.options.URL)):
+		return Archive{}, fmt.Errorf("%s: is of another URL", path)
+	case h.Size != int64(len(content)) || h.Digest != digestOf(content):
+		return Archive{}, fmt.Errorf("%s: is not whole", path)
+	}
+	if err := s.options.inspect(context.Background(), content); err != nil {
+		return Archive{}, err
+	}
+	return Archive{Content: content, ETag: usable(h.ETag), Digest: h.Digest, FetchedAt: h.FetchedAt}, nil
+}
+
+// readOwn reads a regular file that nobody else can have written.
+func readOwn(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	case !ok || int(owner.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s: belongs to another user", path)
+	case info.Mode().Perm()&0o022 != 0:
+		return nil, fmt.Errorf("%s: others can write to it", path)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s: more than %d bytes", path, limit)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s: more than %d bytes", path, limit)
+	}
+	return text, err
+}

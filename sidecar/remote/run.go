@@ -1,0 +1,189 @@
+package remote
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"postern/sidecar/secretfile"
+)
+
+const (
+	// firstBackoff is the wait after a first failure: a server that starts beside this one
+	// is found soon.
+	firstBackoff = time.Second
+	// breath is the least time between two requests that the server may hold.
+	breath = time.Second
+)
+
+// Run asks the server until ctx ends, and returns nil then: at once unless it was asked
+// before, then by the rules of [Options]. After each archive that differs from the one
+// before, also one that [Source.Fetch] got meanwhile, it calls changed and waits for it. It
+// must run once at a time. It leaves no goroutine, no connection and no temporary file.
+func (s *Source) Run(ctx context.Context, changed func()) error {
+	told := s.Status().Digest
+	for {
+		timer := time.NewTimer(time.Until(s.next()))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-s.poked:
+			timer.Stop()
+		case <-timer.C:
+			_ = s.Fetch(ctx) // the log and the status say it
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if digest := s.Status().Digest; digest != told {
+			told = digest
+			if changed != nil {
+				changed()
+			}
+		}
+	}
+}
+
+// Fetch makes one attempt now, after one that is under way. An error names the source and
+// the cause, and holds no secret; nothing is lost by it.
+func (s *Source) Fetch(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() {
+		<-s.turn
+		select {
+		case s.poked <- struct{}{}:
+		default: // it is said already
+		}
+	}()
+	s.warnOfToken()
+	held, patient := s.before()
+	began := time.Now()
+	got, err := s.ask(ctx, held, patient)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return s.failed(err)
+	}
+	s.answered(got, patient, time.Since(began))
+	return nil
+}
+
+// next is when the next attempt begins.
+func (s *Source) next() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.due
+}
+
+// before is what an attempt is made with: what the server calls the archive that is held,
+// and how long the server may hold the request.
+func (s *Source) before() (held string, patient time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.latest != nil {
+		held = s.latest.ETag
+	}
+	if s.patient {
+		patient = s.options.Long
+	}
+	return held, patient
+}
+
+// answered takes what an attempt came to.
+func (s *Source) answered(got *answer, patient, took time.Duration) {
+	now := s.options.Now()
+	s.mu.Lock()
+	recovered := s.status.Error != ""
+	s.inARow, s.status.Error = 0, ""
+	s.status.Reached = now
+	if got.content == nil {
+		s.status.Unchanged++
+	} else {
+		s.status.Fetches++
+		s.status.Bytes += uint64(len(got.content))
+		a := Archive{Content: got.content, ETag: got.etag, Digest: digestOf(got.content), FetchedAt: now}
+		if s.latest != nil && s.latest.Digest == a.Digest {
+			a.Content, a.FetchedAt = s.latest.Content, s.latest.FetchedAt
+		}
+		s.latest = &a
+	}
+	s.patient = s.options.Long > 0 && got.patient
+	s.status.LongPolling = s.patient
+	wait := between(s.options.Min, s.options.Max)
+	// Who waited for news asks again at once; a server that does not hold requests, whatever
+	// it says, is asked as any other.
+	if s.patient && (got.content != nil || patient > 0 && took >= min(patient/2, s.options.Min)) {
+		wait = min(breath, s.options.Min)
+	}
+	s.schedule(now, wait)
+	s.mu.Unlock()
+	if recovered {
+		s.options.Logger.Info("bundle source is reached again", "source", s.Name())
+	}
+}
+
+// failed takes why an attempt came to nothing.
+func (s *Source) failed(err error) error {
+	named := &fault{s.Name() + ": " + err.Error(), err}
+	now := s.options.Now()
+	s.mu.Lock()
+	repeated := s.status.Error == named.text
+	s.status.Error = named.text
+	s.status.Failures++
+	wait := backoff(s.inARow, s.options.Max)
+	s.inARow++
+	if r, ok := err.(*refusal); ok {
+		wait = max(wait, r.later)
+	}
+	s.schedule(now, wait)
+	s.mu.Unlock()
+	if !repeated {
+		s.options.Logger.Warn("bundle source failed", "source", s.Name(), "error", err.Error())
+	}
+	return named
+}
+
+// schedule sets when the next attempt begins. It is called with mu held.
+func (s *Source) schedule(now time.Time, wait time.Duration) {
+	s.due = time.Now().Add(wait)
+	s.status.Attempted, s.status.Next = now, now.Add(wait)
+}
+
+// warnOfToken says once that the token is not secret on this machine.
+func (s *Source) warnOfToken() {
+	if s.options.TokenFile == "" {
+		return
+	}
+	_, exposed, err := secretfile.Read(s.options.TokenFile)
+	s.mu.Lock()
+	first := err == nil && exposed && !s.warned
+	s.warned = s.warned || first
+	s.mu.Unlock()
+	if first {
+		s.options.Logger.Warn("everybody on this machine can read the token", "source", s.Name(), "file", s.options.TokenFile)
+	}
+}
+
+// between is any time from the one to the other, so that many servers do not ask at once.
+func between(least, most time.Duration) time.Duration {
+	return least + rand.N(most-least+1)
+}
+
+// backoff is the wait after a failure that came after others: twice as long each time, up
+// to most, and any part of its second half, so that many servers do not come back at once.
+func backoff(before int, most time.Duration) time.Duration {
+	wait := min(firstBackoff, most)
+	for range before {
+		if wait *= 2; wait >= most {
+			wait = most
+			break
+		}
+	}
+	return between(wait/2, wait)
+}
