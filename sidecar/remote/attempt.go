@@ -175,6 +175,9 @@ func readBody(res *http.Response, limit int64) ([]byte, error) {
 // inspect reads an archive strictly, to its end. Nothing in it is parsed.
 func (o Options) inspect(ctx context.Context, content []byte) error {
 	_, err := bundle.DigestSources(ctx, o.Limits, []bundle.Source{{Name: "archive", Archive: content}})
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner // without the name: who asks says it
+	}
 	return err
 }
 
