@@ -15,7 +15,7 @@ import (
 
 // readArchive reads a .tar.gz stream to its very end: entries, the zeros after them, the
 // checksum and length of gzip (RFC 1952 section 2.3.1), and nothing behind it.
-func readArchive(ctx context.Context, limits Limits, r io.Reader) (*tree, error) {
+func readArchive(ctx context.Context, limits Limits, signed bool, r io.Reader) (*tree, error) {
 	// gzip takes no more than it needs from a reader of bytes, so what follows is seen.
 	raw := bufio.NewReader(canceledReader{ctx, r})
 	gz, err := gzip.NewReader(raw)
@@ -27,7 +27,7 @@ func readArchive(ctx context.Context, limits Limits, r io.Reader) (*tree, error)
 	}
 	gz.Multistream(false)
 	stream := &bounded{r: gz, left: limits.TotalBytes}
-	t := newTree(limits)
+	t := newTree(limits, signed)
 	if err := t.untar(tar.NewReader(stream)); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (t *tree) unpack(header *tar.Header, r io.Reader) error {
 	default:
 		return fmt.Errorf("%s: is %s, and only files and directories are read", name, entryType(header.Typeflag))
 	}
-	if k, err := kindOf(name); absolute && err == nil && k == ignoredFile {
+	if k, err := t.kindOf(name); absolute && err == nil && k == ignoredFile {
 		return fmt.Errorf("name %s is absolute", phrase.Quote(header.Name))
 	}
 	return t.take(name, r, header.Size)

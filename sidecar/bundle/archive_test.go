@@ -192,13 +192,13 @@ func TestArchive_paxRecords(t *testing.T) {
 func TestArchive_cutShort(t *testing.T) {
 	archive := archived(t, small)
 	for n := range archive {
-		if b, err := readArchive(t.Context(), DefaultLimits(), bytes.NewReader(archive[:n])); err == nil {
+		if b, err := readArchive(t.Context(), DefaultLimits(), false, bytes.NewReader(archive[:n])); err == nil {
 			t.Fatalf("the first %d of %d bytes are read as %v", n, len(archive), b)
 		}
 	}
 	stream := tarball(t, regular("a/data.json", `{"b": 1}`))
 	for n := 0; n < len(stream); n += 256 {
-		if b, err := readArchive(t.Context(), DefaultLimits(), bytes.NewReader(zip(t, stream[:n]))); err == nil {
+		if b, err := readArchive(t.Context(), DefaultLimits(), false, bytes.NewReader(zip(t, stream[:n]))); err == nil {
 			t.Fatalf("the first %d of %d bytes of the tar stream are read as %v", n, len(stream), b)
 		}
 	}
@@ -233,7 +233,7 @@ func TestArchive_bombs(t *testing.T) {
 	limits.TotalBytes = 4 << 20
 	f := func(want string, stream []byte) {
 		t.Helper()
-		_, err := readArchive(t.Context(), limits, bytes.NewReader(zip(t, stream)))
+		_, err := readArchive(t.Context(), limits, false, bytes.NewReader(zip(t, stream)))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("readArchive = %v, want %q", err, want)
 		}
@@ -263,7 +263,7 @@ func FuzzLoadArchive(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08\x00"))
 	limits := Limits{FileBytes: 1 << 16, DataBytes: 1 << 16, TotalBytes: 1 << 18, Files: 100, Depth: 32}
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		tr, err := readArchive(t.Context(), limits, bytes.NewReader(archive))
+		tr, err := readArchive(t.Context(), limits, false, bytes.NewReader(archive))
 		if err != nil {
 			return
 		}
@@ -285,7 +285,7 @@ func FuzzLoadData(f *testing.F) {
 	f.Add(`{"a": 1e999999}`, "a: &x [*x]\n", "package postern[\"session\"]", `{"metadata": {"postern": {"entrypoints": {"check": "a/b"}}}}`)
 	f.Add(`[`, "<<: {a: yes}", "package postern.extend\ndeny.x contains 1", `{"roots": ["a", "a/b"]}`)
 	f.Fuzz(func(t *testing.T, inJSON, inYAML, rego, manifest string) {
-		tr := newTree(DefaultLimits())
+		tr := newTree(DefaultLimits(), false)
 		content := files{"data.json": inJSON, "a/data.yaml": inYAML, "x.rego": rego, ".manifest": manifest}
 		for name, text := range content {
 			if err := tr.take(name, strings.NewReader(text), int64(len(text))); err != nil {

@@ -41,10 +41,16 @@ type Summary struct {
 }
 
 // A SourceSummary is one source of a bundle: its name, and its own revision and digest.
+// The digest is of what the source says: neither its signature nor files that are ignored
+// are part of it, so that a source that is signed anew is the same.
 type SourceSummary struct {
 	Name     string `json:"name"`
 	Revision string `json:"revision"`
 	Digest   string `json:"digest"`
+	// Signer is the id of the key that signed the source, where it must be signed.
+	Signer string `json:"signer,omitempty"`
+	// Derived says that the source states no revision, and Revision is of its digest.
+	Derived bool `json:"-"`
 }
 
 // Size is how many bytes the files have.
@@ -110,6 +116,9 @@ func LoadSources(ctx context.Context, limits Limits, sources []Source) (*Bundle,
 	if err != nil {
 		return nil, err
 	}
+	if err := verifyAll(trees, sources); err != nil {
+		return nil, err
+	}
 	return assemble(ctx, limits, trees)
 }
 
@@ -131,7 +140,8 @@ func Digest(ctx context.Context, limits Limits, paths ...string) (string, error)
 	return DigestSources(ctx, limits, Paths(paths...))
 }
 
-// DigestSources is [Digest] for any sources.
+// DigestSources is [Digest] for any sources. Of those that have signers it covers every
+// file, ignored ones and the signature too, and verifies nothing.
 func DigestSources(ctx context.Context, limits Limits, sources []Source) (string, error) {
 	trees, err := readAll(ctx, limits, sources)
 	if err != nil {
@@ -142,12 +152,16 @@ func DigestSources(ctx context.Context, limits Limits, sources []Source) (string
 
 // readAll reads every source and labels their files where there are several.
 func readAll(ctx context.Context, limits Limits, sources []Source) ([]*tree, error) {
+	return readEach(sources, func(_ int, source Source) (*tree, error) { return source.read(ctx, limits) })
+}
+
+func readEach(sources []Source, read func(int, Source) (*tree, error)) ([]*tree, error) {
 	if len(sources) == 0 {
 		return nil, errors.New("no bundle source is given")
 	}
 	trees := make([]*tree, len(sources))
 	for i, source := range sources {
-		t, err := source.read(ctx, limits)
+		t, err := read(i, source)
 		if err != nil {
 			return nil, fmt.Errorf("bundle %q: %w", source.Name, err)
 		}
@@ -162,7 +176,15 @@ func readAll(ctx context.Context, limits Limits, sources []Source) ([]*tree, err
 
 // assemble parses and checks the files of all sources, and merges them.
 func assemble(ctx context.Context, limits Limits, trees []*tree) (*Bundle, error) {
-	b := &Bundle{Summary: Summary{Digest: digest(trees)}, Data: map[string]any{}, Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{}}
+	parts, err := parseAll(ctx, limits, trees)
+	if err != nil {
+		return nil, err
+	}
+	return combine(parts, digest(trees))
+}
+
+// parseAll parses the files of all sources and reports the mistakes of all.
+func parseAll(ctx context.Context, limits Limits, trees []*tree) ([]*part, error) {
 	var parts []*part
 	var mistakes []error
 	for _, t := range trees {
@@ -173,9 +195,12 @@ func assemble(ctx context.Context, limits Limits, trees []*tree) (*Bundle, error
 		}
 		parts = append(parts, p)
 	}
-	if len(mistakes) > 0 {
-		return nil, errors.Join(mistakes...)
-	}
+	return parts, errors.Join(mistakes...)
+}
+
+// combine merges the parts and checks what they must be together.
+func combine(parts []*part, digest string) (*Bundle, error) {
+	b := &Bundle{Summary: Summary{Digest: digest}, Data: map[string]any{}, Modules: map[string]*ast.Module{}, Tests: map[string]*ast.Module{}}
 	if err := disjoint(parts); err != nil {
 		return nil, err
 	}
@@ -198,17 +223,17 @@ func (b *Bundle) merge(parts []*part) error {
 	texts := map[string][sha256.Size]byte{}
 	for i, p := range parts {
 		revisions[i] = p.manifest.revision
-		b.Sources = append(b.Sources, SourceSummary{Name: p.tree.source, Revision: p.manifest.revision, Digest: digest([]*tree{p.tree})})
+		b.Sources = append(b.Sources, p.summary())
 		b.Files = append(b.Files, p.tree.list()...)
 		b.Warnings = append(b.Warnings, p.warnings...)
 		maps.Copy(b.Modules, p.modules)
 		maps.Copy(b.Tests, p.tests)
 		maps.Copy(texts, p.texts)
 		if where, err := insert(b.Data, p.data); err != nil {
-			return fmt.Errorf("%s: data at %s: %w", strings.TrimSuffix(p.tree.label, "/"), phrase.Quote(strings.Join(where, "/")), err)
+			return fmt.Errorf("%s: data at %s: %w", p.name(), phrase.Quote(strings.Join(where, "/")), err)
 		}
-		if err := b.Entrypoints.add(p.manifest.entrypoints); err != nil {
-			return fmt.Errorf("%s: %w", p.tree.label+manifestName, err)
+		if err := addEntrypoints(&b.Entrypoints, p, parts[:i]); err != nil {
+			return err
 		}
 	}
 	b.Revision = strings.Join(revisions, ",")
@@ -247,10 +272,29 @@ func disjoint(parts []*part) error {
 				at := slices.IndexFunc(q.manifest.roots, func(s string) bool { return overlap(r, s) })
 				if at >= 0 {
 					return fmt.Errorf("%s and %s both have the root %q or one below it (%q): several bundles need a %s each, with roots that differ",
-						strings.TrimSuffix(q.tree.label, "/"), strings.TrimSuffix(p.tree.label, "/"), q.manifest.roots[at], r, manifestName)
+						q.name(), p.name(), q.manifest.roots[at], r, manifestName)
 				}
+			}
+			if p.hasModel() && q.hasModel() {
+				return fmt.Errorf("%s and %s both have a part of the model: who writes one part of it decides what the others mean, so it comes from one bundle", q.name(), p.name())
 			}
 		}
 	}
 	return nil
+}
+
+// addEntrypoints takes the entrypoints of one source. Two that differ are a mistake of
+// both sources.
+func addEntrypoints(all *Entrypoints, p *part, before []*part) error {
+	err := all.add(p.manifest.entrypoints)
+	if err == nil {
+		return nil
+	}
+	for _, q := range before {
+		both := q.manifest.entrypoints
+		if both.add(p.manifest.entrypoints) != nil {
+			return fmt.Errorf("%s: %w, %s", p.tree.label+manifestName, err, q.name())
+		}
+	}
+	return fmt.Errorf("%s: %w", p.tree.label+manifestName, err)
 }

@@ -29,7 +29,7 @@ var errMoved = errors.New("its links were swapped again and again while it was r
 
 // readSource reads a directory or an archive at a local path, through whatever links
 // lead to it.
-func readSource(ctx context.Context, limits Limits, source string) (*tree, error) {
+func readSource(ctx context.Context, limits Limits, signed bool, source string) (*tree, error) {
 	if source == "" {
 		return nil, errors.New("the path is empty")
 	}
@@ -38,7 +38,7 @@ func readSource(ctx context.Context, limits Limits, source string) (*tree, error
 		if err != nil {
 			return nil, err
 		}
-		t, err := readResolved(ctx, limits, resolved)
+		t, err := readResolved(ctx, limits, signed, resolved)
 		if again, evalErr := filepath.EvalSymlinks(source); evalErr != nil || again != resolved || errors.Is(err, errMoved) {
 			continue
 		}
@@ -47,13 +47,13 @@ func readSource(ctx context.Context, limits Limits, source string) (*tree, error
 	return nil, errMoved
 }
 
-func readResolved(ctx context.Context, limits Limits, resolved string) (*tree, error) {
+func readResolved(ctx context.Context, limits Limits, signed bool, resolved string) (*tree, error) {
 	info, err := os.Lstat(resolved)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return readDirectory(ctx, limits, resolved)
+		return readDirectory(ctx, limits, signed, resolved)
 	}
 	root, err := os.OpenRoot(filepath.Dir(resolved))
 	if err != nil {
@@ -65,7 +65,7 @@ func readResolved(ctx context.Context, limits Limits, resolved string) (*tree, e
 		return nil, err
 	}
 	defer f.Close()
-	return readArchive(ctx, limits, f)
+	return readArchive(ctx, limits, signed, f)
 }
 
 // A walk reads one directory and all below it.
@@ -77,13 +77,13 @@ type walk struct {
 	links map[string]string
 }
 
-func readDirectory(ctx context.Context, limits Limits, dir string) (*tree, error) {
+func readDirectory(ctx context.Context, limits Limits, signed bool, dir string) (*tree, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	w := &walk{ctx: ctx, root: root, tree: newTree(limits), links: map[string]string{}}
+	w := &walk{ctx: ctx, root: root, tree: newTree(limits, signed), links: map[string]string{}}
 	err = w.directory(".", "")
 	for link, target := range w.links {
 		if now, linkErr := root.Readlink(link); linkErr != nil || now != target {
@@ -165,9 +165,10 @@ func (w *walk) names(real string) ([]string, error) {
 	}
 }
 
-// entry reads one name of a directory. Hidden ones are neither opened nor followed.
+// entry reads one name of a directory. Hidden ones are neither opened nor followed, but
+// for those of a signed source, which the signature must cover.
 func (w *walk) entry(real, name string) error {
-	if k, err := kindOf(name); hidden(path.Base(name)) && err == nil && k == ignoredFile {
+	if k, err := w.tree.kindOf(name); !w.tree.signed && hidden(path.Base(name)) && err == nil && k == ignoredFile {
 		if err := w.tree.enter(name, true); err != nil {
 			return err
 		}
@@ -254,7 +255,7 @@ func describe(mode fs.FileMode) string {
 
 // readFS reads a file system such as an embedded one.
 func readFS(limits Limits, fsys fs.FS) (*tree, error) {
-	t := newTree(limits)
+	t := newTree(limits, false)
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

@@ -3,8 +3,9 @@ package bundle
 // Limits bound what one source may be. A source beyond any of them is refused before
 // more than the limit is held in memory. A limit of zero allows nothing.
 type Limits struct {
-	// FileBytes bounds a module and a YAML file, DataBytes a data.json. A manifest has a
-	// limit of its own, 64 KiB.
+	// FileBytes bounds a module, a YAML file and, in a signed source, a file that is
+	// ignored; DataBytes a data.json. A manifest has a limit of its own, 64 KiB, and a
+	// signature too, 8 MiB.
 	FileBytes int64
 	DataBytes int64
 	// TotalBytes bounds the sum of a directory's files that are read, and an archive's
@@ -28,8 +29,12 @@ func DefaultLimits() Limits {
 	}
 }
 
-// maxManifestBytes bounds the manifest.
-const maxManifestBytes = 64 << 10
+// maxManifestBytes bounds the manifest, and maxSignatureBytes the signature, which names
+// every file.
+const (
+	maxManifestBytes  = 64 << 10
+	maxSignatureBytes = 8 << 20
+)
 
 // bytesFor is the limit of a file's size by its kind.
 func (l Limits) bytesFor(k kind) int64 {
@@ -38,6 +43,8 @@ func (l Limits) bytesFor(k kind) int64 {
 		return min(l.FileBytes, maxManifestBytes)
 	case jsonData:
 		return l.DataBytes
+	case signatureFile:
+		return min(l.FileBytes, maxSignatureBytes)
 	}
 	return l.FileBytes
 }

@@ -17,6 +17,7 @@ type manifest struct {
 	revision    string
 	roots       []string
 	entrypoints Entrypoints
+	metadata    map[string]any
 }
 
 // readManifest decodes and checks the manifest, all members of it.
@@ -65,6 +66,7 @@ func (m *manifest) set(name string, value any) error {
 		}
 	case "metadata":
 		m.entrypoints, err = metadata(value)
+		m.metadata, _ = value.(map[string]any)
 	default:
 		err = fmt.Errorf("unknown member %s%s", phrase.Quote(name),
 			phrase.DidYouMean(phrase.Suggest(name, manifestMembers)))

@@ -27,6 +27,7 @@ const (
 	jsonData
 	yamlData
 	manifestFile
+	signatureFile
 )
 
 // kindOf names the kind of the file at a slash path. An error is a file that must not be

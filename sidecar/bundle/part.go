@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -22,6 +23,8 @@ type part struct {
 	tests    map[string]*ast.Module
 	data     map[string]any
 	warnings []string
+	sum      [sha256.Size]byte
+	derived  bool // no revision is stated
 }
 
 // maxMistakes bounds what one source reports at once.
@@ -62,11 +65,24 @@ func parse(ctx context.Context, limits Limits, t *tree) (*part, error) {
 	if len(p.modules) == 0 && len(p.data) == 0 {
 		return nil, errors.New("the bundle has nothing in it: neither Rego nor data")
 	}
+	p.sum = t.sum()
 	if p.manifest.revision == "" {
-		sum := t.sum()
-		p.manifest.revision = fmt.Sprintf("%x", sum[:6])
+		p.derived = true
+		p.manifest.revision = fmt.Sprintf("%x", p.sum[:6])
 	}
 	return p.part, nil
+}
+
+// name is the source, as errors call it.
+func (p *part) name() string { return strings.TrimSuffix(p.tree.label, "/") }
+
+func (p *part) hasModel() bool {
+	_, ok := p.data["model"]
+	return ok
+}
+
+func (p *part) summary() SourceSummary {
+	return SourceSummary{Name: p.tree.source, Revision: p.manifest.revision, Digest: written(p.sum), Signer: p.tree.signer, Derived: p.derived}
 }
 
 func (p *parser) read(f file) {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	opa "github.com/open-policy-agent/opa/v1/bundle"
+
 	"postern/sidecar/phrase"
 )
 
@@ -32,6 +34,13 @@ type tree struct {
 	label   string
 	files   []file
 	ignored []string
+	// signed says that the source must be signed. Then others are the ignored files, which
+	// the signature covers as it does the rest, and signature is its file.
+	signed    bool
+	others    []file
+	signature *file
+	// signer is the key that signed, once that is verified.
+	signer string
 
 	entries int
 	bytes   int64
@@ -41,8 +50,8 @@ type tree struct {
 	taken map[string]bool
 }
 
-func newTree(limits Limits) *tree {
-	return &tree{limits: limits, spelled: map[string]string{}, taken: map[string]bool{}}
+func newTree(limits Limits, signed bool) *tree {
+	return &tree{limits: limits, signed: signed, spelled: map[string]string{}, taken: map[string]bool{}}
 }
 
 // enter counts a file or directory and checks its name, also against all names before.
@@ -82,7 +91,7 @@ func (t *tree) enterDirectory(name string) error {
 	if t.taken[name] {
 		return fmt.Errorf("%s: is a file and a directory", name)
 	}
-	if k, err := kindOf(name); err != nil || k != ignoredFile {
+	if k, err := t.kindOf(name); err != nil || k != ignoredFile {
 		return fmt.Errorf("%s: is a directory, not a file", name)
 	}
 	return nil
@@ -93,16 +102,29 @@ func (t *tree) ignore(name string) {
 	t.ignored = append(t.ignored, name)
 }
 
+// kindOf is what a file of this source is by its name.
+func (t *tree) kindOf(name string) (kind, error) {
+	switch {
+	case !t.signed || !opa.IsSignaturesFile(name):
+		return kindOf(name)
+	case name == signaturesName:
+		return signatureFile, nil
+	}
+	return 0, fmt.Errorf("a bundle has one signature, %s at its top", signaturesName)
+}
+
 // take reads a file that promises size bytes, and keeps it if it is of use. The promise
 // must be kept to the byte.
 func (t *tree) take(name string, r io.Reader, size int64) error {
-	k, err := kindOf(name)
+	k, err := t.kindOf(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if k == ignoredFile {
 		t.ignore(name)
-		return nil
+		if !t.signed {
+			return nil
+		}
 	}
 	if most := t.limits.bytesFor(k); size > most {
 		return fmt.Errorf("%s: %d bytes are more than the limit of %d", name, size, most)
@@ -119,13 +141,32 @@ func (t *tree) take(name string, r io.Reader, size int64) error {
 	if n != size {
 		return fmt.Errorf("read %s: got another number of bytes than the %d that were promised", name, size)
 	}
-	t.files = append(t.files, file{path: name, kind: k, content: content.Bytes()})
+	t.keep(file{path: name, kind: k, content: content.Bytes()})
 	return nil
 }
 
+func (t *tree) keep(f file) {
+	switch f.kind {
+	case signatureFile:
+		t.signature = &f
+	case ignoredFile:
+		t.others = append(t.others, f)
+	default:
+		t.files = append(t.files, f)
+	}
+}
+
+// all are the files that a signature covers, in the order of their paths.
+func (t *tree) all() []file {
+	return slices.SortedFunc(slices.Values(slices.Concat(t.files, t.others)), byPath)
+}
+
+func byPath(a, b file) int { return cmp.Compare(a.path, b.path) }
+
 // done sorts what was read.
 func (t *tree) done() {
-	slices.SortFunc(t.files, func(a, b file) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(t.files, byPath)
+	slices.SortFunc(t.others, byPath)
 	// What explains a bundle to its readers is not mistaken for a part of it, nor is the
 	// configuration of a server that lies at its top.
 	t.ignored = slices.DeleteFunc(t.ignored, func(name string) bool { return path.Ext(name) == ".md" || name == "postern.yaml" })
@@ -155,9 +196,27 @@ func (t *tree) warnings() []string {
 	return warnings
 }
 
-// sum hashes the files, each as the length of its path, its path, the length of its
-// content, its content; lengths are eight octets, the highest first.
+// sum hashes the files that are of use: what the bundle says, however it is signed.
 func (t *tree) sum() [sha256.Size]byte {
+	return sum(t.files)
+}
+
+// whole hashes all that was read: of a signed source, the ignored files and the signature
+// too, so that none of them changes unseen.
+func (t *tree) whole() [sha256.Size]byte {
+	if !t.signed {
+		return t.sum()
+	}
+	files := t.all()
+	if t.signature != nil {
+		files = append(files, *t.signature)
+	}
+	return sum(files)
+}
+
+// sum hashes files, each as the length of its path, its path, the length of its content,
+// its content; lengths are eight octets, the highest first.
+func sum(files []file) [sha256.Size]byte {
 	h := sha256.New()
 	var length [8]byte
 	write := func(p []byte) {
@@ -165,7 +224,7 @@ func (t *tree) sum() [sha256.Size]byte {
 		h.Write(length[:])
 		h.Write(p)
 	}
-	for _, f := range t.files {
+	for _, f := range files {
 		write([]byte(f.path))
 		write(f.content)
 	}
@@ -174,15 +233,19 @@ func (t *tree) sum() [sha256.Size]byte {
 
 // digest is that of the one tree, or of the digests of several.
 func digest(trees []*tree) string {
-	sum := trees[0].sum()
-	if len(trees) > 1 {
-		h := sha256.New()
-		for _, t := range trees {
-			s := t.sum()
-			h.Write(s[:])
-		}
-		sum = [sha256.Size]byte(h.Sum(nil))
+	if len(trees) == 1 {
+		return written(trees[0].whole())
 	}
+	h := sha256.New()
+	for _, t := range trees {
+		s := t.whole()
+		h.Write(s[:])
+	}
+	return written([sha256.Size]byte(h.Sum(nil)))
+}
+
+// written is a digest as people and machines read it.
+func written(sum [sha256.Size]byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
