@@ -2,7 +2,9 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -57,7 +59,7 @@ func Build(ctx context.Context, limits Limits, sources []Source, how Building) (
 		return nil, err
 	}
 	if !reflect.DeepEqual(again.Data, b.Data) || len(again.Modules) != len(b.Modules) || again.Entrypoints != b.Entrypoints {
-		return nil, fmt.Errorf("what was built is not what the sources say")
+		return nil, errors.New("what was built is not what the sources say")
 	}
 	return archive.Bytes(), nil
 }
@@ -104,7 +106,7 @@ func (how Building) modules(parts []*part) ([]opa.ModuleFile, error) {
 			modules = append(modules, opa.ModuleFile{URL: f.path, Path: f.path, Raw: f.content, Parsed: parsed})
 		}
 	}
-	slices.SortFunc(modules, func(a, b opa.ModuleFile) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
+	slices.SortFunc(modules, func(a, b opa.ModuleFile) int { return cmp.Compare(a.Path, b.Path) })
 	return modules, nil
 }
 
