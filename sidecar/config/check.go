@@ -24,6 +24,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k := checker{c, r, policyOnly}
 	k.listeners()
 	k.bundles()
+	k.signers()
 	k.issuers()
 	k.doors()
 	k.clients()

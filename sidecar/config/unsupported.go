@@ -9,8 +9,6 @@ import (
 // it would have no effect. A key stands for all that is below it.
 var notYet = []struct{ key, what string }{
 	{"bundles[].url", "bundles from a URL"},
-	{"bundles[].signers", "signed bundles"},
-	{"bundles[].ordered", "ordered revisions"},
 	{"persistence_directory", "bundles from a URL"},
 	{"shadow", "a shadow bundle"},
 	{"decision_log.input", "more of the decision log than where it is"},
