@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"failmode":     {},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "client", "config", "secretfile",
+		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile",
 	},
 }
 

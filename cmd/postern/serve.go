@@ -50,7 +50,7 @@ watched anyway, and URLs fetched now and then.`,
 // serve runs a server until ctx ends.
 func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	log := logger(errs, c)
-	s, err := newServer(c, log)
+	s, err := newServer(c, c.PersistenceDirectory, log)
 	if err != nil {
 		return err
 	}
@@ -78,17 +78,18 @@ func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	return nil
 }
 
-func newServer(c *config.Config, log *slog.Logger) (*server.Server, error) {
-	return server.New(server.Options{Config: c, Source: server.Paths(paths(c)...), Logger: log, Version: posternVersion()})
+// newServer makes a server of c. What it fetches is kept in directory, unless that is empty.
+func newServer(c *config.Config, directory string, log *slog.Logger) (*server.Server, error) {
+	source, err := server.Sources(c.Bundles, sourceOptions(directory, log))
+	if err != nil {
+		return nil, err
+	}
+	return server.New(server.Options{Config: c, Source: source, Logger: log, Version: posternVersion()})
 }
 
-// paths are where c's bundles are; this build has no others.
-func paths(c *config.Config) []string {
-	var all []string
-	for _, b := range c.Bundles {
-		all = append(all, b.Path)
-	}
-	return all
+// sourceOptions are those of every command that reads what a configuration names.
+func sourceOptions(directory string, log *slog.Logger) server.SourceOptions {
+	return server.SourceOptions{Directory: directory, UserAgent: "postern/" + posternVersion(), Logger: log}
 }
 
 // checkConfig loads all that serve would, and says what is wrong with it.
@@ -100,7 +101,7 @@ func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) err
 		fmt.Fprintf(errs, "warning: %s\n", w)
 	}
 	c.DecisionLog.To = config.None // nothing is decided, so nothing is written
-	s, err := newServer(c, slog.New(slog.DiscardHandler))
+	s, err := newServer(c, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

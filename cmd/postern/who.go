@@ -89,7 +89,7 @@ func loadPolicy(ctx context.Context, c *config.Config) (*policy.Policy, bundle.S
 	b := &bundle.Bundle{Summary: bundle.Summary{Revision: "none"}, Data: map[string]any{}}
 	if len(c.Bundles) > 0 {
 		var err error
-		if b, err = bundle.Load(ctx, bundle.DefaultLimits(), paths(c)...); err != nil {
+		if b, err = server.LoadBundles(ctx, c.Bundles, sourceOptions("", slog.New(slog.DiscardHandler))); err != nil {
 			return nil, bundle.Summary{}, err
 		}
 	}
@@ -108,7 +108,7 @@ func (o *whoOptions) byToken(ctx context.Context, in io.Reader, now time.Time) (
 		return asked{}, err
 	}
 	c.DecisionLog.To = config.None
-	s, err := newServer(c, slog.New(slog.DiscardHandler))
+	s, err := newServer(c, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return asked{}, err
 	}

@@ -20,24 +20,29 @@ type Readiness struct {
 	Ready     bool `json:"ready"`
 	Listeners bool `json:"listeners"`
 	Bundle    bool `json:"bundle"`
+	// Sources is false while the server of a bundle has been out of reach for longer than its
+	// max_age, where that is more than a warning.
+	Sources bool `json:"sources"`
 	// Evaluations is false while so many evaluations run on past their deadline that new
 	// ones are refused.
 	Evaluations bool            `json:"evaluations"`
 	Keys        map[string]bool `json:"keys"` // by issuer
 }
 
-// readiness: the listeners are bound, a good bundle was loaded once and can be evaluated,
+// readiness: the listeners are bound, a good bundle was loaded once and can be evaluated, its
+// servers are not out of reach for too long,
 // every issuer has usable keys, and no drain has begun. A reload that fails changes none of it.
 func (s *Server) readiness() Readiness {
 	r := Readiness{
 		Listeners: s.listening.Load(),
 		Bundle:    s.current.Load() != nil,
+		Sources:   !s.stale.notReady.Load(),
 		Keys:      map[string]bool{},
 	}
 	if snap := s.current.Load(); snap != nil {
 		r.Evaluations = !snap.bound.Full()
 	}
-	r.Ready = r.Listeners && r.Bundle && r.Evaluations
+	r.Ready = r.Listeners && r.Bundle && r.Sources && r.Evaluations
 	for name, i := range s.issuers {
 		r.Keys[name] = i.keys.Ready()
 		r.Ready = r.Ready && r.Keys[name]
@@ -51,9 +56,11 @@ type Status struct {
 	Readiness Readiness         `json:"readiness"`
 	Listeners map[string]string `json:"listeners"`
 	Sources   []string          `json:"sources"`
-	Bundle    *BundleStatus     `json:"bundle"`
-	Reload    *reload           `json:"last_reload"`
-	Issuers   []IssuerStatus    `json:"issuers"`
+	// Origins are the sources one by one, with what their servers said.
+	Origins []OriginStatus `json:"origins,omitempty"`
+	Bundle  *BundleStatus  `json:"bundle"`
+	Reload  *reload        `json:"last_reload"`
+	Issuers []IssuerStatus `json:"issuers"`
 	// TLS are the certificates of the listeners that speak it, by listener, and Clients the
 	// tokens of those who may ask about others.
 	TLS     map[string]certificate.Status `json:"tls,omitempty"`
@@ -99,6 +106,7 @@ func (s *Server) status() Status {
 		Readiness: s.readiness(),
 		Listeners: s.Addresses(),
 		Sources:   s.source.Names,
+		Origins:   s.source.status(),
 		Reload:    s.reload.Load(),
 		Issuers:   []IssuerStatus{},
 	}

@@ -50,7 +50,7 @@ func (s *Server) beginClient(ctx *fasthttp.RequestCtx, door decision.Door) askin
 		id:       decision.NewID(),
 		door:     door,
 		began:    time.Now(),
-		snapshot: s.current.Load(),
+		snapshot: s.deciding(),
 		input:    policy.Input{Now: s.now()},
 		client:   name,
 	}

@@ -119,7 +119,7 @@ func (s *Server) beginWith(door decision.Door, credential request.Credential) as
 		id:       decision.NewID(),
 		door:     door,
 		began:    time.Now(),
-		snapshot: s.current.Load(),
+		snapshot: s.deciding(),
 		input:    s.authenticate(credential, s.now()),
 	}
 }
@@ -196,7 +196,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 
 // unseen records a denial of a request that was not looked at, and returns its id.
 func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
-	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.current.Load()}
+	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.deciding()}
 	s.record(&a, noItem, nil, denied)
 	return a.id
 }

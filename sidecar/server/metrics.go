@@ -59,7 +59,7 @@ func newMetrics(s *Server) *metrics {
 	m.byDoor = m.tallies()
 	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads, m.certificates, m.handshakes, m.tokens,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		state{s})
+		state{s}, originMetrics{s})
 	for _, result := range []string{"ok", "error"} {
 		m.reloads.WithLabelValues(result)
 	}
@@ -203,11 +203,7 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
 	}
-	ready := 0.0
-	if c.s.readiness().Ready {
-		ready = 1
-	}
-	gauge(descReady, ready)
+	gauge(descReady, number(c.s.readiness().Ready))
 	if snap := c.s.current.Load(); snap != nil {
 		gauge(descBundle, 1, snap.bundle.Revision, snap.bundle.Digest)
 		gauge(descLoaded, float64(snap.loadedAt.Unix()))

@@ -83,9 +83,10 @@ type Server struct {
 
 	description description // what GET /openapi.json answers
 
-	current   atomic.Pointer[snapshot] // nil until the first good bundle
-	reload    atomic.Pointer[reload]   // the last attempt
-	building  atomic.Bool              // a load is under way, perhaps without its caller
+	current   atomic.Pointer[snapshot] // nil until the first good bundle; see deciding
+	stale     staleness
+	reload    atomic.Pointer[reload] // the last attempt
+	building  atomic.Bool            // a load is under way, perhaps without its caller
 	listening atomic.Bool
 	inFlight  atomic.Int64
 	ended     chan struct{} // closed when a drain begins
@@ -179,7 +180,8 @@ func (s *Server) Reload(ctx context.Context) {
 	// Reported as below.
 	_ = s.loadCredentials()
 	s.loadKeys(ctx, true)
-	// The error is in the log, in the metrics and in the status.
+	// Errors are in the log, in the metrics and in the status.
+	_ = s.source.fetch(ctx)
 	_ = s.loadBundle(ctx)
 }
 
@@ -198,11 +200,13 @@ func (s *Server) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	s.loadKeys(ctx, false)
+	s.fetchAtStart(ctx)
 	_ = s.loadBundle(ctx) // reported as in Reload; the watch goes on trying
+	s.age()
 
-	broken := make(chan error, 6) // one for each helper that can break
+	broken := make(chan error, 8) // one for each helper that can break
 	var helpers sync.WaitGroup
-	for _, follow := range []func(context.Context) error{s.watchBundle, s.watchKeys, s.watchCredentials} {
+	for _, follow := range []func(context.Context) error{s.watchBundle, s.followServers, s.watchAges, s.watchKeys, s.watchCredentials} {
 		helpers.Go(func() {
 			if err := follow(background); err != nil {
 				broken <- err
@@ -324,10 +328,7 @@ func (q quiet) Printf(format string, _ ...any) {
 
 // watchBundle loads the bundle again whenever something below its paths settles.
 func (s *Server) watchBundle(ctx context.Context) error {
-	if !s.source.Watch {
-		return nil
-	}
-	return s.watch(ctx, s.source.Names, func() { _ = s.loadBundle(ctx) })
+	return s.watch(ctx, s.source.Watch, func() { _ = s.loadBundle(ctx) })
 }
 
 // watchKeys loads the key files again, beside the bundle: a key that is withdrawn does

@@ -77,15 +77,16 @@ func start(t testing.TB, c *config.Config) *sidecar {
 // startAt is start with a clock.
 func startAt(t testing.TB, c *config.Config, now func() time.Time) *sidecar {
 	t.Helper()
-	var paths []string
-	for _, b := range c.Bundles {
-		paths = append(paths, b.Path)
-	}
 	log := &lines{}
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	source, err := server.Sources(c.Bundles, server.SourceOptions{Directory: c.PersistenceDirectory, Logger: logger, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := server.New(server.Options{
 		Config:  c,
-		Source:  server.Paths(paths...),
-		Logger:  slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Source:  source,
+		Logger:  logger,
 		Version: "test",
 		Now:     now,
 	})

@@ -22,30 +22,6 @@ type snapshot struct {
 	loadedAt time.Time
 }
 
-// A Source is where bundles come from. Digest is a cheap look at whether anything
-// changed; Load reads and checks all of it.
-type Source struct {
-	// Names are what status shows and, where Watch is set, the paths that are watched.
-	Names  []string
-	Watch  bool
-	Digest func(context.Context) (string, error)
-	Load   func(context.Context) (*bundle.Bundle, error)
-}
-
-// Paths is the source of bundles on disk.
-func Paths(paths ...string) Source {
-	return Source{
-		Names: paths,
-		Watch: true,
-		Digest: func(ctx context.Context) (string, error) {
-			return bundle.Digest(ctx, bundle.DefaultLimits(), paths...)
-		},
-		Load: func(ctx context.Context) (*bundle.Bundle, error) {
-			return bundle.Load(ctx, bundle.DefaultLimits(), paths...)
-		},
-	}
-}
-
 // A reload is the outcome of the last attempt to load a bundle.
 type reload struct {
 	At     time.Time `json:"at"`
@@ -60,7 +36,8 @@ type reload struct {
 func (s *Server) loadBundle(ctx context.Context) error {
 	s.bundleTurn.Lock()
 	defer s.bundleTurn.Unlock()
-	digest, err := s.source.Digest(ctx)
+	source := s.source.pinned(false)
+	digest, err := source.Digest(ctx)
 	last := s.reload.Load()
 	if err == nil {
 		if current := s.current.Load(); current != nil && current.bundle.Digest == digest {
@@ -73,7 +50,10 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	}
 	var next *snapshot
 	if err == nil {
-		next, err = s.settled(ctx, digest)
+		next, err = s.settled(ctx, source, digest)
+	}
+	if err != nil && s.current.Load() == nil && s.source.keeps() {
+		next, source, err = s.fromKept(ctx, err)
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // the server ends; the source is not to blame
@@ -90,6 +70,7 @@ func (s *Server) loadBundle(ctx context.Context) error {
 		return err
 	}
 	s.current.Store(next)
+	source.accept(next.bundle, s.log)
 	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
 	s.metrics.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
@@ -106,14 +87,30 @@ func (s *Server) loadBundle(ctx context.Context) error {
 // is many times what stays, and the collector would let the heap grow to twice as much.
 const largeBundle = 1 << 20
 
+// fromKept builds a snapshot from what was kept of the servers of bundles, at a start where
+// what they say now cannot be had or used.
+func (s *Server) fromKept(ctx context.Context, cause error) (*snapshot, Source, error) {
+	source := s.source.pinned(true)
+	digest, err := source.Digest(ctx)
+	if err != nil {
+		return nil, source, errors.Join(cause, err)
+	}
+	next, err := s.settled(ctx, source, digest)
+	if err != nil {
+		return nil, source, errors.Join(cause, fmt.Errorf("and what was kept: %w", err))
+	}
+	s.log.Warn("the bundle that was kept decides", "error", cause)
+	return next, source, nil
+}
+
 // settled builds a snapshot of content that was the same before, in, and after the read:
 // half of what somebody is writing may be a good bundle, and a laxer one.
-func (s *Server) settled(ctx context.Context, before string) (*snapshot, error) {
-	next, err := s.build(ctx)
+func (s *Server) settled(ctx context.Context, source Source, before string) (*snapshot, error) {
+	next, err := s.build(ctx, source)
 	if err != nil {
 		return nil, err
 	}
-	after, err := s.source.Digest(ctx)
+	after, err := source.Digest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +126,7 @@ const loadTimeout = time.Minute
 
 // build loads and compiles the source, within loadTimeout and until ctx ends. A load that
 // goes on without its caller keeps others from beginning.
-func (s *Server) build(ctx context.Context) (*snapshot, error) {
+func (s *Server) build(ctx context.Context, source Source) (*snapshot, error) {
 	if !s.building.CompareAndSwap(false, true) {
 		return nil, errors.New("an earlier load has not ended yet")
 	}
@@ -141,7 +138,7 @@ func (s *Server) build(ctx context.Context) (*snapshot, error) {
 	}
 	ended := make(chan outcome, 1)
 	go func() {
-		next, err := s.compile(ctx)
+		next, err := s.compile(ctx, source)
 		s.building.Store(false)
 		ended <- outcome{next, err}
 	}()
@@ -154,14 +151,17 @@ func (s *Server) build(ctx context.Context) (*snapshot, error) {
 }
 
 // compile reads and compiles the source. A panic in a library is an error here.
-func (s *Server) compile(ctx context.Context) (next *snapshot, err error) {
+func (s *Server) compile(ctx context.Context, source Source) (next *snapshot, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			next, err = nil, fmt.Errorf("loading the bundle panicked: %v", p)
 		}
 	}()
-	b, err := s.source.Load(ctx)
+	b, err := source.Load(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := source.ordered(b.Summary); err != nil {
 		return nil, err
 	}
 	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"postern/sidecar/bundle"
+	"postern/sidecar/config"
+	"postern/sidecar/remote"
+)
+
+// An origin is one source of bundles that the configuration names: a path, or a URL.
+type origin struct {
+	name   string
+	config config.Bundle
+	remote *remote.Source // nil for a path
+	began  time.Time      // the age of a server that never answered counts from here
+	now    func() time.Time
+
+	saidStale atomic.Bool
+
+	mu   sync.Mutex
+	last *bundle.SourceSummary // what decided last; nil before that
+	used remote.Archive        // what last was read from
+}
+
+// SourceOptions are what sources of a configuration need besides.
+type SourceOptions struct {
+	Directory string           // where the last good bundles of URLs are kept; "" keeps none
+	UserAgent string           // what servers are told
+	Logger    *slog.Logger     // nil discards
+	Now       func() time.Time // nil is time.Now
+}
+
+// Sources is the source that a configuration names: paths, which are watched, and URLs, which
+// are asked.
+func Sources(bundles config.Bundles, o SourceOptions) (Source, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := Source{origins: make([]*origin, 0, len(bundles))}
+	for _, b := range bundles {
+		one := &origin{name: b.Path, config: b, began: o.Now(), now: o.Now}
+		if b.URL != "" {
+			var err error
+			if one.remote, err = remote.New(remoteOptions(b, o)); err != nil {
+				return Source{}, err
+			}
+			one.name = one.remote.Name()
+		} else {
+			s.Watch = append(s.Watch, b.Path)
+		}
+		// Labels of metrics and files must not meet; what tells two URLs apart may be secret.
+		for plain, n := one.name, 2; slices.Contains(s.Names, one.name); n++ {
+			one.name = fmt.Sprintf("%s (%d)", plain, n)
+		}
+		s.Names = append(s.Names, one.name)
+		s.origins = append(s.origins, one)
+	}
+	latest := func() Source { return s.pinned(false) }
+	s.Digest = func(ctx context.Context) (string, error) { return latest().Digest(ctx) }
+	s.Load = func(ctx context.Context) (*bundle.Bundle, error) { return latest().Load(ctx) }
+	return s, nil
+}
+
+func remoteOptions(b config.Bundle, o SourceOptions) remote.Options {
+	return remote.Options{
+		URL: b.URL, TokenFile: b.TokenFile, DockerConfig: b.DockerConfig,
+		CA: b.TLS.CA, Cert: b.TLS.Cert, Key: b.TLS.Key, Proxy: b.Proxy,
+		Min: b.Poll.Min, Max: b.Poll.Max, Long: b.Poll.Long, Timeout: b.Poll.Timeout,
+		Directory: o.Directory, Limits: bundle.DefaultLimits(),
+		UserAgent: o.UserAgent, Logger: o.Logger, Now: o.Now,
+	}
+}
+
+// keeps reports whether something was kept of what the origin's server said.
+func (o *origin) keeps() bool {
+	if o.remote == nil {
+		return false
+	}
+	_, ok := o.remote.Kept()
+	return ok
+}
+
+// archive is what the origin's server said last; with kept, what was kept of it, if anything
+// was. A path has none.
+func (o *origin) archive(kept bool) (remote.Archive, error) {
+	if o.remote == nil {
+		return remote.Archive{}, nil
+	}
+	if kept {
+		if old, ok := o.remote.Kept(); ok {
+			return old, nil
+		}
+	}
+	if latest, ok := o.remote.Latest(); ok {
+		return latest, nil
+	}
+	if used, ok := o.decides(); ok {
+		return used, nil // kept from before the start
+	}
+	cause := o.remote.Status().Error
+	if cause == "" {
+		cause = "it was not asked yet"
+	}
+	return remote.Archive{}, fmt.Errorf("bundle %q: nothing was fetched: %s", o.name, cause)
+}
+
+// ordered refuses what takes an ordered origin back, also to before a restart.
+func (o *origin) ordered(next bundle.SourceSummary) error {
+	if !o.config.Ordered {
+		return nil
+	}
+	return bundle.NotBefore(o.before(), next)
+}
+
+// before is what decided last, zero for nothing. What was kept, and cannot be read, is
+// nothing that decided.
+func (o *origin) before() (last bundle.SourceSummary) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.last != nil {
+		return *o.last
+	}
+	if o.remote == nil {
+		return last
+	}
+	kept, ok := o.remote.Kept()
+	if !ok {
+		return last
+	}
+	source, err := o.readFrom(kept)
+	if err != nil {
+		return last
+	}
+	b, err := bundle.LoadSources(context.Background(), bundle.DefaultLimits(), []bundle.Source{source})
+	if err != nil {
+		return last
+	}
+	return b.Sources[0]
+}
+
+// readFrom is what is read of the origin: the archive, or what its path leads to.
+func (o *origin) readFrom(archive remote.Archive) (bundle.Source, error) {
+	keys, err := Signers(o.config)
+	if err != nil {
+		return bundle.Source{}, fmt.Errorf("bundle %q: %w", o.name, err)
+	}
+	return bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys}, nil
+}
+
+// decides is the archive that what decides was read from.
+func (o *origin) decides() (remote.Archive, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.used, o.last != nil
+}
+
+// accept notes what decides now, and keeps it.
+func (o *origin) accept(next bundle.SourceSummary, archive remote.Archive) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last, o.used = &next, archive
+	if o.remote == nil {
+		return nil
+	}
+	return o.remote.Keep(archive)
+}
+
+// fetch asks the origin's server once.
+func (o *origin) fetch(ctx context.Context) error {
+	if o.remote == nil {
+		return nil
+	}
+	return o.remote.Fetch(ctx)
+}
