@@ -19,6 +19,7 @@ var diffFormats = []choice[func(*matrix.Diff, io.Writer) error]{
 // diffOptions are the flags of diff.
 type diffOptions struct {
 	deciding
+	verify    verifyOptions
 	format    string
 	approvals string
 	write     string
@@ -54,6 +55,7 @@ it could not compare.`,
 	}
 	o.register(cmd)
 	f := cmd.Flags()
+	o.verify.register(f)
 	f.StringVar(&o.format, "format", "table", "How to print it: table, markdown or json.")
 	f.StringVar(&o.approvals, "approvals", "", "The file of the cells that may become allowed, or - for standard input.")
 	f.StringVar(&o.write, "write-approvals", "", "A file to write the newly allowed cells to, in the form of --approvals.")
@@ -102,11 +104,15 @@ func (o *diffOptions) compare(ctx context.Context, in io.Reader, errs io.Writer,
 	if err != nil {
 		return nil, err
 	}
-	before, err := loadMatrix(ctx, options, old)
+	sources, err := o.verify.sources(old, now)
 	if err != nil {
 		return nil, err
 	}
-	after, err := loadMatrix(ctx, options, now)
+	before, err := loadMatrix(ctx, options, sources[:1])
+	if err != nil {
+		return nil, err
+	}
+	after, err := loadMatrix(ctx, options, sources[1:])
 	if err != nil {
 		return nil, err
 	}

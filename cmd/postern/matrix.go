@@ -118,12 +118,12 @@ It exits with 2 where the policy gives no decision for a cell, and then prints n
 	f.StringArrayVar(&o.roleSets, "role-set", nil, "A role set to show, instead of all; repeatable.")
 	f.StringArrayVar(&o.plans, "plan", nil, "A plan to show, instead of all; repeatable.")
 	f.StringVarP(&o.output, "output", "o", "-", "The file to write, or - for standard output.")
-	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []bundle.Source) error {
 		return printMatrix(cmd.Context(), cmd.OutOrStdout(), sources, &o)
 	})
 }
 
-func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrixOptions) error {
+func printMatrix(ctx context.Context, out io.Writer, sources []bundle.Source, o *matrixOptions) error {
 	write, err := byName("format", matrixFormats, o.format)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrix
 		return err
 	}
 	options.RoleSets, options.Plans = slices.Clone(o.roleSets), slices.Clone(o.plans)
-	m, err := loadMatrix(ctx, options, sources...)
+	m, err := loadMatrix(ctx, options, sources)
 	if err != nil {
 		return err
 	}
@@ -141,14 +141,14 @@ func printMatrix(ctx context.Context, out io.Writer, sources []string, o *matrix
 }
 
 // loadMatrix builds the matrix of the bundle in some sources.
-func loadMatrix(ctx context.Context, o matrix.Options, sources ...string) (*matrix.Matrix, error) {
-	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+func loadMatrix(ctx context.Context, o matrix.Options, sources []bundle.Source) (*matrix.Matrix, error) {
+	b, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), sources)
 	if err != nil {
 		return nil, err
 	}
 	m, err := matrix.Build(ctx, b, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(sources, ", "), err)
+		return nil, fmt.Errorf("%s: %w", namesOf(sources), err)
 	}
 	return m, nil
 }

@@ -45,7 +45,7 @@ func loadModel(t *testing.T, name, text string) *bundle.Bundle {
 	if err != nil {
 		t.Fatalf("load\n%s\n%v", text, err)
 	}
-	if err := validate(t.Context(), io.Discard, io.Discard, []string{dir}, nil); err != nil {
+	if err := validate(t.Context(), io.Discard, io.Discard, bundle.Paths(dir), nil); err != nil {
 		t.Fatalf("validate\n%s\n%v", text, err)
 	}
 	return b

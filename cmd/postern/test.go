@@ -48,7 +48,7 @@ bundle cannot be loaded or has no test that matches.`,
 	f.Float64Var(&o.threshold, "threshold", 0, "Fail below this coverage, in percent.")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "The time that one test may take.")
 	builtinsFlag(cmd, &o.builtins)
-	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []bundle.Source) error {
 		return runTests(cmd.Context(), cmd.OutOrStdout(), sources, o)
 	})
 }
@@ -61,8 +61,8 @@ type testSuite struct {
 	caps    *ast.Capabilities
 }
 
-func loadSuite(ctx context.Context, sources []string, builtins []string) (*testSuite, error) {
-	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+func loadSuite(ctx context.Context, sources []bundle.Source, builtins []string) (*testSuite, error) {
+	b, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), sources)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func loadSuite(ctx context.Context, sources []string, builtins []string) (*testS
 	return s, nil
 }
 
-func runTests(ctx context.Context, out io.Writer, sources []string, o testOptions) error {
+func runTests(ctx context.Context, out io.Writer, sources []bundle.Source, o testOptions) error {
 	suite, err := loadSuite(ctx, sources, o.builtins)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func runTests(ctx context.Context, out io.Writer, sources []string, o testOption
 		reportTest(w, r, o.verbose)
 	}
 	if ran == 0 {
-		return fmt.Errorf("no test in %s", strings.Join(sources, ", "))
+		return fmt.Errorf("no test in %s", namesOf(sources))
 	}
 	w.printf("%d passed, %d failed\n", ran-failed, failed)
 	enough := true

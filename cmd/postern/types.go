@@ -46,12 +46,12 @@ System permissions are a type of their own: session tokens never carry one.`,
 	cmd.Flags().StringVar(&o.language, "lang", "ts", "The language: ts or go.")
 	cmd.Flags().StringVar(&o.name, "package", "authz", "The name of the Go package.")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "-", "The file to write, replaced if it is there, or - for standard output.")
-	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []bundle.Source) error {
 		return types(cmd.Context(), cmd.OutOrStdout(), sources, o)
 	})
 }
 
-func types(ctx context.Context, out io.Writer, sources []string, o typesOptions) error {
+func types(ctx context.Context, out io.Writer, sources []bundle.Source, o typesOptions) error {
 	generate, err := byName("lang", languages, o.language)
 	if err != nil {
 		return err
@@ -59,12 +59,12 @@ func types(ctx context.Context, out io.Writer, sources []string, o typesOptions)
 	if o.language == "ts" && strings.HasSuffix(o.output, ".d.ts") {
 		return errors.New("--output: a .d.ts file cannot hold values; name it .ts")
 	}
-	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
+	b, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), sources)
 	if err != nil {
 		return err
 	}
 	if b.Model == nil {
-		return fmt.Errorf("%s: no model, so there are no names", strings.Join(sources, ", "))
+		return fmt.Errorf("%s: no model, so there are no names", namesOf(sources))
 	}
 	source, err := generate(b.Model, o.name)
 	if err != nil {

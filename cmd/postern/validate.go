@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,7 @@ refuse the bundle, also because it is not there, and where a rule reads what its
 schemas do not have. The schema of the input is schema.input.`,
 	}
 	builtinsFlag(cmd, &builtins)
-	return bundleArguments(cmd, func(cmd *cobra.Command, sources []string) error {
+	return bundleArguments(cmd, func(cmd *cobra.Command, sources []bundle.Source) error {
 		return validate(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), sources, builtins)
 	})
 }
@@ -32,25 +31,15 @@ func builtinsFlag(cmd *cobra.Command, builtins *[]string) {
 	cmd.Flags().StringSliceVar(builtins, "builtin", nil, "A refused function that the bundle may call after all, as policy.builtins.")
 }
 
-func validate(ctx context.Context, out, errs io.Writer, sources, builtins []string) error {
+func validate(ctx context.Context, out, errs io.Writer, sources []bundle.Source, builtins []string) error {
 	if _, err := policy.Capabilities(builtins); err != nil {
 		return err
 	}
-	b, err := bundle.Load(ctx, bundle.DefaultLimits(), sources...)
-	var p *policy.Policy
-	if err == nil {
-		p, err = policy.New(ctx, b, new(policy.Bound), policy.Options{Builtins: builtins})
-	}
-	if err == nil {
-		err = policy.CheckTypes(b, builtins)
-	}
+	b, warnings, err := judge(ctx, sources, builtins)
 	if err != nil {
-		fmt.Fprintln(errs, err)
-		return exit(exitFailed)
+		return refuse(errs, err)
 	}
-	for _, w := range append(slices.Clone(b.Warnings), p.Warnings()...) {
-		fmt.Fprintf(errs, "warning: %s\n", w)
-	}
+	warn(errs, warnings)
 	_, err = fmt.Fprintf(out, "%s: %d files, digest %s\n", b.Revision, len(b.Files), b.Digest)
 	return err
 }

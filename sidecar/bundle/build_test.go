@@ -115,7 +115,7 @@ func TestSign(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, signaturesName), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, SignaturesName), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := LoadSources(t.Context(), DefaultLimits(), []Source{{Path: dir, Signers: []Signer{signer}}}); err != nil {
@@ -183,7 +183,7 @@ func TestInspect(t *testing.T) {
 	if _, c := inspect(Source{Archive: archived(t, with(signed, "NOTICE", "other")), Signers: []Signer{signer}}); c.Signature.Verified || c.Signature.Fault == nil || c.Signer != "" {
 		t.Errorf("changed: %+v", c.Signature)
 	}
-	if _, c := inspect(Source{Archive: archived(t, with(signed, signaturesName, "{}"))}); c.Signature.Verified || c.Signature.Fault == nil {
+	if _, c := inspect(Source{Archive: archived(t, with(signed, SignaturesName, "{}"))}); c.Signature.Verified || c.Signature.Fault == nil {
 		t.Errorf("not a signature: %+v", c.Signature)
 	}
 	if _, _, err := Inspect(t.Context(), DefaultLimits(), []Source{{Archive: archived(t, signable), Signers: []Signer{signer}}}); err == nil {

@@ -125,7 +125,7 @@ func (t *tree) sign(key SigningKey) error {
 	if err != nil {
 		return err
 	}
-	t.signature = &file{path: signaturesName, kind: signatureFile, content: append(content, '\n')}
+	t.signature = &file{path: SignaturesName, kind: signatureFile, content: append(content, '\n')}
 	_, err = t.verify([]Signer{signer}, time.Unix(0, 0))
 	return err
 }

@@ -43,14 +43,14 @@ func verifyAll(trees []*tree, sources []Source) error {
 // read: nothing is read a second time.
 func (t *tree) verify(signers []Signer, now time.Time) (*statement, error) {
 	if t.signature == nil {
-		return nil, fmt.Errorf("%s is not there: the bundle must be signed", signaturesName)
+		return nil, fmt.Errorf("%s is not there: the bundle must be signed", SignaturesName)
 	}
 	said, err := parseStatement(t.signature.content)
 	if err == nil {
 		err = said.verify(signers, now)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", signaturesName, err)
+		return nil, fmt.Errorf("%s: %w", SignaturesName, err)
 	}
 	return said, t.covered(said)
 }

@@ -181,7 +181,7 @@ func (f forgery) token(t testing.TB, content files) string {
 // over is content with the signature file of a forgery.
 func (f forgery) over(t testing.TB, content files) files {
 	t.Helper()
-	return with(content, signaturesName, fmt.Sprintf(`{"signatures": [%q]}`, f.token(t, content)))
+	return with(content, SignaturesName, fmt.Sprintf(`{"signatures": [%q]}`, f.token(t, content)))
 }
 
 // with is content with pairs of names and texts put in; the text "-" takes a file out.

@@ -29,7 +29,7 @@ func TestSignature(t *testing.T) {
 	takenBy(t, "by kid", signers, signed)
 	takenBy(t, "by keyid", signers, forgery{header: `{"alg":"RS256"}`, claims: `,"keyid":"releases"`}.over(t, signable))
 	takenBy(t, "by both", signers, forgery{claims: `,"keyid":"releases","iat":1,"iss":"CI","sub":"anything"`}.over(t, signable))
-	takenBy(t, "default plugin", signers, with(signed, signaturesName, fmt.Sprintf(`{"signatures": [%q], "plugin": "_default"}`, forgery{}.token(t, signable))))
+	takenBy(t, "default plugin", signers, with(signed, SignaturesName, fmt.Sprintf(`{"signatures": [%q], "plugin": "_default"}`, forgery{}.token(t, signable))))
 
 	b, err := LoadSources(t.Context(), DefaultLimits(), []Source{{Name: "policies", Path: directory(t, signed), Signers: signers}})
 	if err != nil {
@@ -51,7 +51,7 @@ func TestSignature_attack156(t *testing.T) {
 	token := forgery{}.token(t, signable)
 	f := func(name, text string, want ...string) {
 		t.Helper()
-		refusedBy(t, name, signers, with(signable, signaturesName, text), append(want, ".signatures.json: ")...)
+		refusedBy(t, name, signers, with(signable, SignaturesName, text), append(want, ".signatures.json: ")...)
 	}
 	f("empty file", "")
 	f("empty object", "{}", "exactly one JWT")
@@ -75,7 +75,7 @@ func TestSignature_attack156(t *testing.T) {
 	}
 	refusedBy(t, "in a directory", signers, with(signable, "sub/.signatures.json", "{}"), "sub/.signatures.json: a bundle has one signature")
 	refusedBy(t, "in a hidden directory", signers, with(signable, ".git/.signatures.json", "{}"), ".git/.signatures.json: a bundle has one signature")
-	twice := append([]entry{regular(signaturesName, "{}")}, regular(signaturesName, "{}"))
+	twice := append([]entry{regular(SignaturesName, "{}")}, regular(SignaturesName, "{}"))
 	_, err := LoadSources(t.Context(), DefaultLimits(), []Source{{Name: "p", Archive: zip(t, tarball(t, twice...)), Signers: signers}})
 	if err == nil || !strings.Contains(err.Error(), ".signatures.json: is there twice") {
 		t.Errorf("two signature files: %v", err)
@@ -183,7 +183,7 @@ func TestSignature_attack158(t *testing.T) {
 	}
 	refusedBy(t, "twice in the list", signers, list(func(list []opa.FileInfo) []opa.FileInfo { return append(list, list[0]) }), "is there twice")
 	refusedBy(t, "itself in the list", signers, list(func(list []opa.FileInfo) []opa.FileInfo {
-		return append(list, opa.NewFile(signaturesName, "00", "SHA-256"))
+		return append(list, opa.NewFile(SignaturesName, "00", "SHA-256"))
 	}), ".signatures.json: was signed, and is not there")
 	for _, name := range []string{"/NOTICE", "./NOTICE", "a/../NOTICE", "a//NOTICE", `a\NOTICE`, "C:NOTICE", "", "NOTICE\x00", "NOTICE/"} {
 		refusedBy(t, fmt.Sprintf("named %q", name), signers, one(func(f *opa.FileInfo) { f.Name = name }), "the JWT's payload: files[")
@@ -200,7 +200,7 @@ func TestSignature_attack158(t *testing.T) {
 	for i := range 30 {
 		many[fmt.Sprintf("x%02d", i)] = "text"
 	}
-	refusedBy(t, "many", signers, with(many, signaturesName, forgery{}.over(t, files{"a/data.json": "{}"})[signaturesName]), "x00: is not in", "and perhaps more")
+	refusedBy(t, "many", signers, with(many, SignaturesName, forgery{}.over(t, files{"a/data.json": "{}"})[SignaturesName]), "x00: is not in", "and perhaps more")
 }
 
 // Attack 159: a signature is present, and no key is configured.
@@ -256,7 +256,7 @@ func TestDigestSources_signed(t *testing.T) {
 	before := digest(signed, keyless)
 	for _, changed := range []files{
 		with(signed, "NOTICE", "other"), with(signed, ".git/HEAD", "other"), with(signed, "README.md", "-"),
-		with(signed, "new", "text"), with(signed, signaturesName, "{}"), with(signed, signaturesName, "-"), with(signed, "app/app.rego", "package app"),
+		with(signed, "new", "text"), with(signed, SignaturesName, "{}"), with(signed, SignaturesName, "-"), with(signed, "app/app.rego", "package app"),
 	} {
 		if digest(changed, keyless) == before {
 			t.Errorf("the digest is the same")

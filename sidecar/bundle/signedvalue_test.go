@@ -113,13 +113,13 @@ func FuzzSignature_value(f *testing.F) {
 // nothing panics.
 func FuzzSignature_file(f *testing.F) {
 	content := files{"a/data.json": `{"k": 1}`}
-	f.Add([]byte(forgery{sign: rs256(otherKey())}.over(f, content)[signaturesName]))
+	f.Add([]byte(forgery{sign: rs256(otherKey())}.over(f, content)[SignaturesName]))
 	f.Add([]byte(`{"signatures": ["e30.e30.e30"], "plugin": ""}`))
 	f.Add([]byte(`{"signatures": ["eyJhbGciOiJub25lIiwia2lkIjoicmVsZWFzZXMifQ.eyJmaWxlcyI6W119."]}`))
 	signers := []Signer{releases(f)}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		tr := newTree(DefaultLimits(), true)
-		tr.signature = &file{path: signaturesName, kind: signatureFile, content: text}
+		tr.signature = &file{path: SignaturesName, kind: signatureFile, content: text}
 		if said, err := tr.verify(signers, now); err == nil {
 			t.Fatalf("%q is a signature: %+v", text, said)
 		}

@@ -186,3 +186,18 @@ func signerOf(signers []Signer, keyID string) (Signer, error) {
 	}
 	return Signer{}, fmt.Errorf("several signers have the key id %s", phrase.Quote(keyID))
 }
+
+// AlgorithmFor is the algorithm that a public key in PEM most likely signs with: the one
+// that there is for a curve, and RS256 for RSA.
+func AlgorithmFor(text []byte) (string, error) {
+	public, err := parsePublic(text)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
+		if err = suits(public, name); err == nil {
+			return name, nil
+		}
+	}
+	return "", err
+}

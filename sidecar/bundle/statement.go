@@ -15,8 +15,8 @@ import (
 	"postern/sidecar/phrase"
 )
 
-// signaturesName is the one name and place of a bundle's signature.
-const signaturesName = ".signatures.json"
+// SignaturesName is the one name and place of a bundle's signature.
+const SignaturesName = ".signatures.json"
 
 // A statement is what a signature file says. Nothing of it is true before it is verified.
 type statement struct {

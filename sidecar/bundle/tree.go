@@ -107,10 +107,10 @@ func (t *tree) kindOf(name string) (kind, error) {
 	switch {
 	case !t.signed || !opa.IsSignaturesFile(name):
 		return kindOf(name)
-	case name == signaturesName:
+	case name == SignaturesName:
 		return signatureFile, nil
 	}
-	return 0, fmt.Errorf("a bundle has one signature, %s at its top", signaturesName)
+	return 0, fmt.Errorf("a bundle has one signature, %s at its top", SignaturesName)
 }
 
 // take reads a file that promises size bytes, and keeps it if it is of use. The promise
