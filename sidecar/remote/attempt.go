@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/download"
@@ -49,9 +50,11 @@ type exchange struct {
 	// held is what the server called the archive that is held; empty, none is.
 	held string
 
-	// trip answers OPA's requests. It sets answer and refusal.
-	trip    http.RoundTripper
-	answer  *answer
+	// trip answers OPA's requests.
+	trip   http.RoundTripper
+	answer *answer
+
+	mu      sync.Mutex // guards refusal: a registry is asked for several things at a time
 	refusal *refusal
 }
 
@@ -67,6 +70,8 @@ func (e *exchange) Prepare(*http.Request) error { return nil }
 // may quote the URL.
 func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := e.trip.RoundTrip(req)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if err != nil && e.refusal == nil {
 		if r, ok := errors.AsType[*refusal](err); ok {
 			e.refusal = r
@@ -124,16 +129,24 @@ func (s *Source) ask(ctx context.Context, held string, patient time.Duration) (*
 	} else {
 		err = e.askURL(ctx, patient)
 	}
-	switch {
-	case e.refusal != nil:
-		e.refusal.err = inTime(ctx, limit, e.refusal.err)
-		return nil, e.refusal
+	switch first := e.refused(); {
+	case first != nil && errors.Is(first, errUnchanged):
+		return &answer{etag: held}, nil
+	case first != nil:
+		return nil, &refusal{inTime(ctx, limit, first.err), first.later}
 	case err != nil:
 		return nil, &refusal{err: inTime(ctx, limit, cause(err))}
 	case e.answer == nil:
 		return nil, &refusal{err: errors.New("the server was not asked")}
 	}
 	return e.answer, nil
+}
+
+// refused is the first refusal.
+func (e *exchange) refused() *refusal {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.refusal
 }
 
 // trigger runs OPA's downloader once, to its end: its Trigger returns when ctx ends while

@@ -77,11 +77,7 @@ func (e *exchange) askRegistry(ctx context.Context) error {
 	d.WithCallback(finished(done))
 	p := &pull{exchange: e, auth: e.options.registryClient(e.address, e.connection), layer: d.SetCache}
 	e.trip = roundTripper(p.roundTrip)
-	err = trigger(ctx, d, done)
-	switch {
-	case e.refusal != nil && errors.Is(e.refusal, errUnchanged):
-		e.refusal, e.answer = nil, &answer{etag: e.held}
-		return nil
+	switch err := trigger(ctx, d, done); {
 	case err != nil:
 		return err
 	case p.content == nil:
