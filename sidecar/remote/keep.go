@@ -118,19 +118,28 @@ func (s *Source) readKept() (Archive, error) {
 	if err != nil {
 		return Archive{}, err
 	}
+	a, err := s.parseKept(text)
+	if err != nil {
+		return Archive{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
+}
+
+// parseKept takes what is in the file.
+func (s *Source) parseKept(text []byte) (Archive, error) {
 	line, content, ok := bytes.Cut(text, []byte{'\n'})
 	if !ok || len(line) > maxKeptHeader {
-		return Archive{}, fmt.Errorf("%s: does not begin with what it is", path)
+		return Archive{}, errors.New("does not begin with what it is")
 	}
 	var h keptHeader
 	if err := json.Unmarshal(line, &h); err != nil || h.Form != keptForm {
-		return Archive{}, fmt.Errorf("%s: does not begin with what it is", path)
+		return Archive{}, errors.New("does not begin with what it is")
 	}
 	switch {
 	case h.URL != digestOf([]byte(s.options.URL)):
-		return Archive{}, fmt.Errorf("%s: is of another URL", path)
+		return Archive{}, errors.New("is of another URL")
 	case h.Size != int64(len(content)) || h.Digest != digestOf(content):
-		return Archive{}, fmt.Errorf("%s: is not whole", path)
+		return Archive{}, errors.New("is not whole")
 	}
 	if err := s.options.inspect(context.Background(), content); err != nil {
 		return Archive{}, err
