@@ -25,6 +25,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.listeners()
 	k.bundles()
 	k.signers()
+	k.remotes()
 	k.issuers()
 	k.doors()
 	k.clients()

@@ -156,7 +156,7 @@ func TestValidate_unsupported(t *testing.T) {
 	f(func(c *Config) { c.SignInURL = "https://x.example/sign-in?a=b" })
 	f(func(c *Config) { c.IdentityHeaders.Prefix = "X_User" }, `identity_headers.prefix: "X_User" is no prefix: want lower-case letters, digits and hyphens, with a hyphen at the end`)
 	f(func(c *Config) { c.Bundles = Bundles{{URL: "s3://x/y"}} }, `bundles[0].url: "s3://x/y" has the wrong scheme: want https, http, oci`)
-	f(func(c *Config) { c.Bundles = Bundles{{URL: "oci://r.example/y:1"}} })
+	f(func(c *Config) { c.Bundles = Bundles{{URL: "oci://r.example/y:1", Poll: DefaultBundle().Poll}} })
 	f(func(c *Config) { c.Bundles = Bundles{{Path: "p", URL: "oci://r.example/y"}} }, "bundles[0]: needs exactly one of path and url")
 	f(func(c *Config) { c.Issuers.None = true }, "issuers: none contradicts a list of issuers")
 	f(func(c *Config) { c.Issuers.List[0].AuthorizedParties.Any = true }, "issuers[0].authorized_parties: any contradicts a list of origins")

@@ -39,6 +39,7 @@ func (c *Config) Warnings() []string {
 	c.warnProxies(warn)
 	c.warnAuthZEN(warn)
 	c.warnOPA(warn)
+	c.warnRemotes(warn)
 	return all
 }
 

@@ -95,7 +95,7 @@ func checkDroppedTag(text string, ref registry.Reference) error {
 
 // loopback reports whether host is this machine by its spelling alone.
 func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
 	}
 	ip := net.ParseIP(host)

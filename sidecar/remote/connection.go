@@ -132,7 +132,14 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 // proxy's own machine is another.
 func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 	if o.Proxy == "" {
-		return http.ProxyFromEnvironment, nil
+		return func(req *http.Request) (*url.URL, error) {
+			u, err := http.ProxyFromEnvironment(req)
+			if err != nil {
+				// The standard library's error would quote it, with its password.
+				return nil, errors.New("the environment's proxy is no URL")
+			}
+			return u, nil
+		}, nil
 	}
 	u, err := url.Parse(o.Proxy)
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {

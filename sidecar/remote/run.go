@@ -60,7 +60,7 @@ func (s *Source) Fetch(ctx context.Context) error {
 		default: // it is said already
 		}
 	}()
-	s.warnOfToken()
+	s.warnExposed()
 	held, patient := s.before()
 	began := time.Now()
 	got, err := s.ask(ctx, held, patient)
@@ -155,18 +155,22 @@ func (s *Source) schedule(now time.Time, wait time.Duration) {
 	s.status.Attempted, s.status.Next = now, now.Add(wait)
 }
 
-// warnOfToken says once that the token is not secret on this machine.
-func (s *Source) warnOfToken() {
-	if s.options.TokenFile == "" {
-		return
-	}
-	_, exposed, err := secretfile.Read(s.options.TokenFile)
-	s.mu.Lock()
-	first := err == nil && exposed && !s.warned
-	s.warned = s.warned || first
-	s.mu.Unlock()
-	if first {
-		s.options.Logger.Warn("everybody on this machine can read the token", "source", s.Name(), "file", s.options.TokenFile)
+// warnExposed says once of each secret's file that it is none on this machine.
+func (s *Source) warnExposed() {
+	for _, path := range []string{s.options.TokenFile, s.options.DockerConfig, s.options.Key} {
+		if path == "" {
+			continue
+		}
+		_, exposed, err := secretfile.Read(path)
+		s.mu.Lock()
+		first := err == nil && exposed && !s.warned[path]
+		if first {
+			s.warned[path] = true
+		}
+		s.mu.Unlock()
+		if first {
+			s.options.Logger.Warn("everybody on this machine can read a secret", "source", s.Name(), "file", path)
+		}
 	}
 }
 

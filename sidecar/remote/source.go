@@ -26,10 +26,10 @@ type Source struct {
 	mu      sync.Mutex // guards what follows
 	status  Status
 	latest  *Archive
-	due     time.Time // when the next attempt begins, by the real clock
-	inARow  int       // failures since the last answer
-	warned  bool      // that the token file can be read by everybody
-	patient bool      // the server is asked to hold the next request
+	due     time.Time       // when the next attempt begins, by the real clock
+	inARow  int             // failures since the last answer
+	warned  map[string]bool // files of secrets that everybody can read
+	patient bool            // the server is asked to hold the next request
 }
 
 // New checks the options, with the files that they name but for the token, and asks no
@@ -51,7 +51,7 @@ func New(o Options) (*Source, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Source{options: o, address: a, turn: make(chan struct{}, 1), poked: make(chan struct{}, 1)}
+	s := &Source{options: o, address: a, turn: make(chan struct{}, 1), poked: make(chan struct{}, 1), warned: map[string]bool{}}
 	s.patient = o.Long > 0
 	return s, nil
 }

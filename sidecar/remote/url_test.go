@@ -454,7 +454,7 @@ func TestFetch_exposedToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Count(log.String(), "everybody on this machine"); got != 1 || strings.Contains(log.String(), "s3cret") {
+	if got := strings.Count(log.String(), "everybody on this machine can read a secret"); got != 1 || strings.Contains(log.String(), "s3cret") {
 		t.Errorf("logged %d times, want 1:\n%s", got, log)
 	}
 }
