@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -69,6 +70,11 @@ func TestKeep(t *testing.T) {
 	}
 	if text := read(t, first.keptPath()); strings.Contains(text, "sig=") {
 		t.Error("the query is in the file")
+	}
+	// What an operator does to look into it.
+	listed, err := exec.Command("sh", "-c", `tail -n +2 "$0" | tar tz`, first.keptPath()).CombinedOutput()
+	if err != nil || !strings.Contains(string(listed), "model/data.json") {
+		t.Errorf("tar lists %s, %v", listed, err)
 	}
 	if none := newSource(t, defaults("https://a.example/b")); none.Keep(one) != nil {
 		t.Error("without a directory Keep fails")

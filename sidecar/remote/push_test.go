@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/download"
+	"github.com/open-policy-agent/opa/v1/logging"
+	"github.com/open-policy-agent/opa/v1/plugins/rest"
 )
 
 // TestPush_refused: nothing is asked where it cannot be meant.
@@ -34,4 +38,30 @@ func TestPush_refused(t *testing.T) {
 		http.Redirect(w, r, down.URL, http.StatusTemporaryRedirect)
 	})
 	f(PushOptions{Reference: "oci://" + strings.TrimPrefix(away.URL, "http://") + "/b:1", Archive: one}, "sends a POST on")
+}
+
+// TestPush_opa: OPA's own downloader, with nothing of ours in its way, reads what was
+// pushed.
+func TestPush_opa(t *testing.T) {
+	address := newRegistry(t, "", "")
+	mustPush(t, PushOptions{Reference: "oci://" + address + "/main:prod", Archive: revision(t, "one")})
+	client, err := rest.New([]byte(`{"url": "http://`+address+`"}`), nil, rest.Logger(logging.NewNoOpLogger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := manual(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan download.Update, 1)
+	d := download.NewOCI(config, client, address+"/main:prod", t.TempDir()).WithCallback(func(_ context.Context, u download.Update) error {
+		got <- u
+		return nil
+	})
+	if err := d.Trigger(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if u := <-got; u.Bundle == nil || u.Bundle.Manifest.Revision != "one" {
+		t.Errorf("OPA reads %+v", u)
+	}
 }
