@@ -48,6 +48,7 @@ func TestScript(t *testing.T) {
 			"envsubst": scriptEnvsubst,
 			"exits":    scriptExits,
 			"http":     scriptHTTP,
+			"keypair":  scriptKeyPair,
 			"sign":     scriptSign,
 			"signal":   scriptSignal,
 			"until":    scriptUntil,

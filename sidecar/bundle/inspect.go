@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (t *tree) inspect(source Source) (*Signature, error) {
 	s := &Signature{}
 	said, err := parseStatement(t.signature.content)
 	if err != nil {
-		s.Fault = err
+		s.Fault = fmt.Errorf("%s: %w", SignaturesName, err)
 		return s, nil
 	}
 	s.KeyID, s.Algorithm, s.Scope, s.Files = said.keyID, said.algorithm, said.scope, len(said.files)
