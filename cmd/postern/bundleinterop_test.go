@@ -18,6 +18,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
+
+	"postern/sidecar/config"
 )
 
 // keyPair writes a key and its public half as NAME.pem and NAME.pub.
@@ -207,4 +211,50 @@ func TestBundleInterop_theirs(t *testing.T) {
 	if out := i.ours(1, "validate demo --verify-key ci=rs.pub --verify-scope write"); !strings.Contains(out, "README.md: its content is not what was signed") {
 		t.Errorf("a changed README: %s", out)
 	}
+}
+
+// TestDocs_bundlesSigned runs the commands of docs/bundles-signed.md as they stand, and
+// loads its configuration.
+func TestDocs_bundlesSigned(t *testing.T) {
+	text, err := os.ReadFile("../../docs/bundles-signed.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin+"/postern", ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	i := newInterop(t)
+	if err := os.CopyFS("bundles/demo", os.DirFS("demo")); err != nil {
+		t.Fatal(err)
+	}
+	scripts, configurations := blocks(string(text), "sh"), blocks(string(text), "yaml")
+	if len(scripts) != 1 || len(configurations) != 1 {
+		t.Fatalf("%d scripts and %d configurations, want one of each", len(scripts), len(configurations))
+	}
+	if err := os.WriteFile("postern.yaml", []byte(configurations[0]+"issuers: none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var flags config.Flags
+	set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	flags.Register(set)
+	if err := set.Parse([]string{"--config", "postern.yaml"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(&flags, nil)
+	if err != nil || len(c.Bundles[0].Signers) != 1 || !c.Bundles[0].Ordered {
+		t.Errorf("configuration = %+v, %v", c, err)
+	}
+	if _, err := exec.LookPath("openssl"); err != nil {
+		if os.Getenv("TEST_REQUIRE_TOOLS") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	cmd := exec.Command("sh", "-eu", "-c", scripts[0])
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), `verified: by "ci"`) {
+		t.Errorf("%s: %v\n%s", scripts[0], err, out)
+	}
+	i.theirs(true, "build -b bundle.tar.gz --verification-key ci.pub --verification-key-id ci -o x.tar.gz")
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -338,4 +340,33 @@ func TestSigner_keys(t *testing.T) {
 	}
 	bad := Signer{KeyID: "b", Algorithm: "RS256", Key: []byte("x")}
 	refusedBy(t, "another signer is bad", []Signer{releases(t), bad}, forgery{}.over(t, signable), `the key of signer "b"`)
+}
+
+// A signed directory may be mounted as a ConfigMap: what is signed is what the link leads to.
+func TestSignature_configMap(t *testing.T) {
+	content := files{".manifest": `{"revision": "1", "roots": ["app"]}`, "app.rego": "package app\n", "NOTICE": "text"}
+	signers := []Signer{releases(t)}
+	dir := t.TempDir()
+	configMap(t, dir, "1", forgery{}.over(t, content))
+	source := []Source{{Name: "m", Path: dir, Signers: signers}}
+	if _, err := LoadSources(t.Context(), DefaultLimits(), source); err != nil {
+		t.Fatal(err)
+	}
+	configMap(t, dir, "2", with(forgery{}.over(t, content), ".env", "x"))
+	if _, err := LoadSources(t.Context(), DefaultLimits(), source); err == nil || !strings.Contains(err.Error(), ".env: is not in the list that was signed") {
+		t.Errorf("after the swap: %v", err)
+	}
+}
+
+// In a signed directory also what is hidden must be a file or a directory: a link has no
+// content that could be signed.
+func TestSignature_hiddenLink(t *testing.T) {
+	dir := directory(t, forgery{}.over(t, signable))
+	if err := os.Symlink("app", filepath.Join(dir, ".link")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := LoadSources(t.Context(), DefaultLimits(), []Source{{Path: dir, Signers: []Signer{releases(t)}}})
+	if err == nil || !strings.Contains(err.Error(), ".link") {
+		t.Errorf("LoadSources: %v, want the link refused", err)
+	}
 }

@@ -111,8 +111,8 @@ func decodePart(what, part string) (map[string]any, error) {
 	return members, nil
 }
 
-// text reads a member that is a string, or is not there.
-func text(members map[string]any, name string) (string, error) {
+// textOf reads a member that is a string, or is not there.
+func textOf(members map[string]any, name string) (string, error) {
 	value, there := members[name]
 	s, ok := value.(string)
 	if there && !ok {
@@ -141,10 +141,10 @@ func (s *statement) readHeader(members map[string]any) error {
 	if _, there := members["crit"]; there {
 		return errors.New("crit names extensions, and none is known (RFC 7515 section 4.1.11)")
 	}
-	if s.algorithm, err = text(members, "alg"); err != nil {
+	if s.algorithm, err = textOf(members, "alg"); err != nil {
 		return err
 	}
-	s.keyID, err = text(members, "kid")
+	s.keyID, err = textOf(members, "kid")
 	return err
 }
 
@@ -153,7 +153,7 @@ func (s *statement) readClaims(members map[string]any) error {
 	if err != nil {
 		return err
 	}
-	keyID, err := text(members, "keyid")
+	keyID, err := textOf(members, "keyid")
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (s *statement) readClaims(members map[string]any) error {
 	if s.keyID == "" {
 		return errors.New("neither a keyid nor, in the header, a kid: the signature does not name its key")
 	}
-	if s.scope, err = text(members, "scope"); err != nil {
+	if s.scope, err = textOf(members, "scope"); err != nil {
 		return err
 	}
 	if s.expires, err = instant(members, "exp"); err != nil {
@@ -229,7 +229,7 @@ func readFileInfo(element any) (opa.FileInfo, error) {
 	}
 	for name, field := range map[string]*string{"name": &f.Name, "hash": &f.Hash, "algorithm": &f.Algorithm} {
 		var err error
-		if *field, err = text(members, name); err != nil {
+		if *field, err = textOf(members, name); err != nil {
 			return f, err
 		}
 	}
