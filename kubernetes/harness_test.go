@@ -1,0 +1,124 @@
+// Package kubernetes holds the tests of the chart: what it renders is compared, decoded as
+// strictly as an API server would, loaded by Postern itself, and run as a pod.
+package kubernetes
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write what is rendered and generated, instead of comparing it")
+
+// kubernetesVersion is the version that everything is rendered for.
+const kubernetesVersion = "1.34.0"
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if charts.dir != "" {
+		if err := os.RemoveAll(charts.dir); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(code)
+}
+
+// program finds a tool: the variable TEST_NAME says where it is, else it is on PATH. Without
+// it the test is skipped, or fails where tools are required.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	variable := "TEST_" + strings.ToUpper(name)
+	for _, candidate := range []string{os.Getenv(variable), name} {
+		if candidate == "" {
+			continue
+		}
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("TEST_REQUIRE_TOOLS") == "1" {
+		t.Fatalf("%s is not installed: put it on PATH, or its path into %s", name, variable)
+	}
+	t.Skipf("%s is not installed: put it on PATH, or its path into %s, to run this", name, variable)
+	return ""
+}
+
+// helm runs helm, away from whatever its user has configured.
+func helm(t testing.TB, arguments ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	home := t.TempDir()
+	cmd := exec.Command(program(t, "helm"), arguments...)
+	cmd.Env = append(os.Environ(), "HELM_CONFIG_HOME="+home, "HELM_CACHE_HOME="+home, "HELM_DATA_HOME="+home)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	return out.String(), errs.String(), err
+}
+
+// charts is a copy of the charts, in which the example has its dependency.
+var charts struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func chart(t testing.TB, name string) string {
+	t.Helper()
+	program(t, "helm")
+	charts.once.Do(func() {
+		charts.dir, charts.err = os.MkdirTemp("", "charts")
+		if charts.err != nil {
+			return
+		}
+		if charts.err = os.CopyFS(charts.dir, os.DirFS("../helm")); charts.err != nil {
+			return
+		}
+		if charts.err = os.RemoveAll(filepath.Join(charts.dir, "example-app", "charts")); charts.err != nil {
+			return
+		}
+		if _, errs, err := helm(t, "dependency", "update", "--skip-refresh", filepath.Join(charts.dir, "example-app")); err != nil {
+			charts.err = fmt.Errorf("helm dependency update: %w: %s", err, errs)
+		}
+	})
+	if charts.err != nil {
+		t.Fatal(charts.err)
+	}
+	return filepath.Join(charts.dir, name)
+}
+
+// A set is a file of values and the chart that it is for.
+type set struct{ name, chart, values string }
+
+// sets are those of testdata. What begins with app- is for the example.
+func sets(t testing.TB) []set {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.values.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of values, %v", len(files), err)
+	}
+	var all []set
+	for _, file := range files {
+		s := set{name: strings.TrimSuffix(filepath.Base(file), ".values.yaml"), chart: "postern", values: file}
+		if strings.HasPrefix(s.name, "app-") {
+			s.chart = "example-app"
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// render renders a set as an installation called web in namespace shop.
+func (s set) render(t testing.TB) string {
+	t.Helper()
+	out, errs, err := helm(t, "template", "web", chart(t, s.chart), "--namespace", "shop", "--kube-version", kubernetesVersion, "--values", s.values)
+	if err != nil {
+		t.Fatalf("helm template with %s: %v: %s", s.values, err, errs)
+	}
+	return out
+}
