@@ -76,6 +76,7 @@ func TestRefused(t *testing.T) {
 		"no memory limit":         {sidecar + "resources: {limits: {memory: null}}}", "memory"},
 		"whose metrics":           {sidecar + "podMonitor: {enabled: true}}", "podMonitor.matchLabels"},
 		"a Service for the world": {deployment + "tls: {secretName: s}, service: {type: LoadBalancer}}", "type"},
+		"no time to drain":        {deployment + "tls: {secretName: s}, preStopSeconds: 20}", "terminationGracePeriodSeconds"},
 		"whose requests":          {sidecar + "istio: {authorizationPolicy: {enabled: true}}}", "matchLabels"},
 		"no requests":             {sidecar + "istio: {authorizationPolicy: {enabled: true, matchLabels: {a: b}, rules: []}}}", "rules"},
 		"an entry for a socket":   {sidecar + "listeners: {at: socket}, istio: {serviceEntry: {enabled: true}}}", "serviceEntry"},
