@@ -83,11 +83,7 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			values := filepath.Join(t.TempDir(), "values.yaml")
-			if err := os.WriteFile(values, []byte(c.values), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			out, errs, err := helm(t, "template", "web", chart(t, "postern"), "--kube-version", kubernetesVersion, "--values", values)
+			out, errs, err := helm(t, "template", "web", chart(t, "postern"), "--kube-version", kubernetesVersion, "--values", valuesFile(t, c.values))
 			if err == nil || !strings.Contains(errs, c.want) {
 				t.Errorf("helm template with %s: %v, %q and %d bytes; want an error with %q", c.values, err, errs, len(out), c.want)
 			}

@@ -113,6 +113,16 @@ func sets(t testing.TB) []set {
 	return all
 }
 
+// valuesFile is a file with values.
+func valuesFile(t testing.TB, values string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(path, []byte(values), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // render renders a set as an installation called web in namespace shop.
 func (s set) render(t testing.TB) string {
 	t.Helper()

@@ -149,6 +149,9 @@ func TestObjects(t *testing.T) {
 			for _, pod := range pods(all) {
 				checkReferences(t, pod, all)
 			}
+			if s.chart == "postern" {
+				checkSelectors(t, all)
+			}
 		})
 	}
 }

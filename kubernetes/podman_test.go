@@ -30,7 +30,7 @@ func cannot(t testing.TB, format string, args ...any) {
 // container in a container has not: no limits raised, no systemd, no network.
 func newPodman(t testing.TB) *podman {
 	t.Helper()
-	for _, needed := range []string{"podman", "buildah", "runc", "busybox"} {
+	for _, needed := range []string{"podman", "buildah", "runc", "catatonit", "busybox"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			cannot(t, "%s is not installed", needed)
 		}

@@ -90,9 +90,16 @@ merged over it.
 {{- range concat .Values.bundles $shadow -}}{{- if .url -}}yes{{- end -}}{{- end -}}
 {{- end -}}
 
-{{/* postern.remote is said where something is fetched. */}}
+{{/* postern.remote is said where something is fetched or sent. */}}
 {{- define "postern.remote" -}}
 {{- include "postern.state" . -}}
+{{- $log := default "" .Values.config.decision_log -}}
+{{- if kindIs "map" $log -}}
+{{- $log = default "" $log.to -}}
+{{- end -}}
+{{- range list $log (dig "telemetry" "traces" "" .Values.config) (dig "telemetry" "metrics" "" .Values.config) -}}
+{{- if regexMatch "^(https?|grpcs?)://" . -}}yes{{- end -}}
+{{- end -}}
 {{- if kindIs "slice" .Values.issuers -}}
 {{- range .Values.issuers -}}{{- if hasPrefix "http" (default "" .jwks) -}}yes{{- end -}}{{- end -}}
 {{- end -}}
