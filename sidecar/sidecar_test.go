@@ -48,9 +48,10 @@ var arrows = map[string][]string{
 	"config":       {},
 	"remote":       {"bundle", "secretfile"},
 	"failmode":     {},
+	"telemetry":    {"secretfile"},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile",
+		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile", "telemetry",
 	},
 }
 
@@ -60,15 +61,16 @@ var only = map[string][]string{
 	"github.com/fsnotify/fsnotify":                     {"watch"},
 	"github.com/valyala/fasthttp":                      {"request", "response", "server"},
 	"github.com/envoyproxy":                            {"request", "response", "server"},
-	"google.golang.org/grpc":                           {"response", "server"},
+	"google.golang.org/grpc":                           {"response", "server", "telemetry"},
 	"github.com/open-policy-agent/opa":                 {"bundle", "canonical", "dataset", "policy", "remote"},
 	"github.com/open-policy-agent/opa/v1/download":     {"remote"},
 	"github.com/open-policy-agent/opa/v1/plugins/rest": {"remote"},
 	"oras.land/oras-go":                                {"remote"},
 	"github.com/maypok86/otter":                        {"cache"},
-	"github.com/prometheus/client_golang":              {"server"},
+	"github.com/prometheus/client_golang":              {"server", "telemetry"},
 	"go.yaml.in/yaml":                                  {"bundle", "config", "matrix"},
-	"net/http":                                         {"token", "server", "route", "routematcher", "remote"},
+	"net/http":                                         {"token", "server", "route", "routematcher", "remote", "telemetry"},
+	"go.opentelemetry.io":                              {"telemetry"},
 }
 
 func TestImports(t *testing.T) {

@@ -36,6 +36,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.optional("sign_in_url", c.SignInURL, checkSignInURL)
 	k.optional("decision_log.to", c.DecisionLog.To, checkPath)
 	k.identityHeaders()
+	k.telemetry()
 	if c.UnavailableStatus != http403 && c.UnavailableStatus != http503 {
 		k.wrong("unavailable_status", "%d is none of 403 and 503", c.UnavailableStatus)
 	}

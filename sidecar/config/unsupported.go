@@ -17,7 +17,6 @@ var notYet = []struct{ key, what string }{
 	{"decision_log.buffer", "more of the decision log than where it is"},
 	{"decision_log.rotate", "more of the decision log than where it is"},
 	{"decision_log.upload", "more of the decision log than where it is"},
-	{"telemetry", "telemetry"},
 }
 
 // Unsupported lists what c says that this build cannot do yet, each with where it

@@ -40,6 +40,7 @@ func (c *Config) Warnings() []string {
 	c.warnAuthZEN(warn)
 	c.warnOPA(warn)
 	c.warnRemotes(warn)
+	c.warnTelemetry(warn)
 	return all
 }
 

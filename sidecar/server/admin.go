@@ -172,7 +172,8 @@ func (s *Server) admin() http.Handler {
 		writeJSON(w, http.StatusOK, map[string]any{"result": s.config.Values()})
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+		EnableOpenMetrics: true, // which has exemplars
 	}))
 	if s.config.Admin.PProf {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

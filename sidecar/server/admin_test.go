@@ -174,7 +174,8 @@ func TestAdmin_metrics(t *testing.T) {
 	f(0, "postern_decision_log_lost_total")
 
 	labels := map[string][]string{
-		"postern_abandoned_evaluations": nil, "postern_bundle_age_seconds": nil, "postern_bundle_info": {"digest", "revision"},
+		"postern_abandoned_evaluations": nil, "postern_bundle_age_seconds": nil, "postern_bundle_last_reload_successful": nil,
+		"postern_build_info": {"go", "opa", "version"}, "postern_panics_total": nil, "postern_bundle_info": {"digest", "revision"},
 		"postern_bundle_loaded_timestamp_seconds": nil, "postern_bundle_reloads_total": {"result"},
 		"postern_decision_duration_seconds": {"door"}, "postern_decision_memo_bytes": nil, "postern_decision_memo_evictions_total": nil,
 		"postern_decision_memo_hits_total": nil, "postern_decision_memo_misses_total": nil, "postern_decision_log_lost_total": nil,

@@ -159,6 +159,7 @@ func (s *Server) evaluations(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a.input.Until = s.endOfBatch(a.began)
+	defer s.endBatch(s.beginBatch(&a))
 	body := []byte(`{"evaluations":[`)
 	for i := range b.Items {
 		if i > 0 {

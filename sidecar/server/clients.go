@@ -53,6 +53,7 @@ func (s *Server) beginClient(ctx *fasthttp.RequestCtx, door decision.Door) askin
 		snapshot: s.deciding(),
 		input:    policy.Input{Now: s.now()},
 		client:   name,
+		place:    s.place(&ctx.Request.Header),
 	}
 }
 

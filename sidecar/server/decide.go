@@ -13,6 +13,7 @@ import (
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
+	"postern/sidecar/telemetry"
 )
 
 // batchDeadlines is how many deadlines a whole batch may take.
@@ -46,6 +47,7 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 	}
 	a := s.begin(ctx, decision.DoorChecks)
 	a.input.Until = s.endOfBatch(a.began)
+	defer s.endBatch(s.beginBatch(&a))
 	var few [32]*decision.Answer // most batches need no more
 	answers := few[:0]
 	for i := range questions {
@@ -107,11 +109,18 @@ type asking struct {
 	pattern string
 	// result is the kind of document that an OPA client is given, empty where it asked for none.
 	result string
+	// place is where in a trace the request is, batch what its span says where it is a batch,
+	// and span the id of the span of the item that was recorded last.
+	place telemetry.Place
+	batch *batch
+	span  string
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
 func (s *Server) begin(ctx *fasthttp.RequestCtx, door decision.Door) asking {
-	return s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
+	a := s.beginWith(door, request.FindCredential(&ctx.Request.Header, s.cookies))
+	a.place = s.place(&ctx.Request.Header)
+	return a
 }
 
 func (s *Server) beginWith(door decision.Door, credential request.Credential) asking {
@@ -145,7 +154,7 @@ var neither = decision.Decision{Status: fasthttp.StatusOK}
 // decision passes here once, whatever it is. The question is nil where none was asked.
 func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) {
 	took := time.Since(a.began)
-	s.metrics.decided(a.door, d, took)
+	s.metrics.decided(a.door, d, took, s.traced(a, item, d, took))
 	if s.audit == nil {
 		return
 	}
@@ -170,6 +179,7 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 			r.Organization = sub.Session.Org.ID
 		}
 	}
+	r.TraceID, r.SpanID = a.traceIDs()
 	r.Result = a.result
 	if a.proxied != nil {
 		// The log writes when the request has gone.
@@ -191,12 +201,16 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err err
 // refuse answers without a look at the request.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 	denied := decision.Because(code, "")
-	d.refuse(ctx, s.unseen(d.name, denied), denied)
+	d.refuse(ctx, s.unseenAt(s.place(&ctx.Request.Header), d.name, denied), denied)
 }
 
 // unseen records a denial of a request that was not looked at, and returns its id.
 func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
-	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.deciding()}
+	return s.unseenAt(telemetry.Place{}, door, denied)
+}
+
+func (s *Server) unseenAt(place telemetry.Place, door decision.Door, denied decision.Decision) decision.ID {
+	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.deciding(), place: place}
 	s.record(&a, noItem, nil, denied)
 	return a.id
 }

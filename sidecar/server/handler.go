@@ -120,6 +120,7 @@ func (s *Server) enter(ctx *fasthttp.RequestCtx, d door) {
 func (s *Server) admitted(door decision.Door, serve func(), refuse func(decision.Code)) {
 	defer func() {
 		if p := recover(); p != nil {
+			s.metrics.panics.Inc()
 			s.log.Error("handler panicked", "door", door, "panic", p, "stack", string(debug.Stack()))
 			refuse(decision.PolicyError)
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"postern/sidecar/decision"
+	"postern/sidecar/policy"
 )
 
 // metrics are what /metrics shows. Label values come from closed sets, from the
@@ -23,6 +25,7 @@ type metrics struct {
 	certificates *prometheus.CounterVec
 	handshakes   *prometheus.CounterVec
 	tokens       *prometheus.CounterVec
+	panics       prometheus.Counter
 
 	byDoor map[decision.Door]*tally
 }
@@ -55,9 +58,12 @@ func newMetrics(s *Server) *metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postern_client_token_reloads_total", Help: "Loads of clients' tokens that changed, or could not be loaded, by result (ok, error).",
 		}, []string{"result"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "postern_panics_total", Help: "Requests that were denied because deciding them panicked.",
+		}),
 	}
 	m.byDoor = m.tallies()
-	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads, m.certificates, m.handshakes, m.tokens,
+	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads, m.certificates, m.handshakes, m.tokens, m.panics,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		state{s}, originMetrics{s})
 	for _, result := range []string{"ok", "error"} {
@@ -123,9 +129,15 @@ func (m *metrics) tally(door decision.Door) *tally {
 }
 
 // decided counts a decision and the time that it took.
-func (m *metrics) decided(door decision.Door, d decision.Decision, took time.Duration) {
+// The exemplar is the decision's place in a trace, nil where it has none.
+func (m *metrics) decided(door decision.Door, d decision.Decision, took time.Duration, exemplar prometheus.Labels) {
 	m.counted(door, d)
-	m.tally(door).seconds.get().Observe(took.Seconds())
+	seconds := m.tally(door).seconds.get()
+	if exemplar == nil {
+		seconds.Observe(took.Seconds())
+		return
+	}
+	seconds.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar)
 }
 
 // counted counts a decision that took no time.
@@ -172,6 +184,9 @@ var (
 	descBundle    = prometheus.NewDesc("postern_bundle_info", "1, labelled with the revision and digest that decide.", []string{"revision", "digest"}, nil)
 	descLoaded    = prometheus.NewDesc("postern_bundle_loaded_timestamp_seconds", "When the bundle that decides was loaded.", nil, nil)
 	descAge       = prometheus.NewDesc("postern_bundle_age_seconds", "Time since the bundle that decides was loaded.", nil, nil)
+	descReloaded  = prometheus.NewDesc("postern_bundle_last_reload_successful", "1 where the last attempt to load a bundle was good; 0 where it was refused, or none was made.", nil, nil)
+	descBuild     = prometheus.NewDesc("postern_build_info", "1, labelled with the versions of this program, of OPA's library and of Go.", []string{"version", "opa", "go"}, nil)
+	descTelemetry = prometheus.NewDesc("postern_telemetry_lost_total", "Spans that were dropped or not taken, and reports of metrics that were not taken, by signal.", []string{"signal"}, nil)
 	descInFlight  = prometheus.NewDesc("postern_requests_in_flight", "Requests that are being decided.", nil, nil)
 	descAbandoned = prometheus.NewDesc("postern_abandoned_evaluations", "Evaluations of the bundle that decides which run on past their deadline.", nil, nil)
 	descLost      = prometheus.NewDesc("postern_decision_log_lost_total", "Decision log records that were dropped or not written.", nil, nil)
@@ -187,9 +202,17 @@ var (
 	descNotAfter  = prometheus.NewDesc("postern_tls_certificate_not_after_timestamp_seconds", "When the first certificate of a listener's chain expires.", []string{"listener"}, nil)
 )
 
+// lastReloadGood is 1 where the last attempt to load a bundle was good.
+func (s *Server) lastReloadGood() float64 {
+	if last := s.reload.Load(); last.Error != "" || last.At.IsZero() {
+		return 0
+	}
+	return 1
+}
+
 func (c state) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReady, descBundle, descLoaded, descAge, descInFlight, descAbandoned,
+		descReady, descBundle, descLoaded, descAge, descReloaded, descBuild, descTelemetry, descInFlight, descAbandoned,
 		descLost, descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descNotAfter,
 	} {
 		ch <- d
@@ -209,6 +232,11 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLoaded, float64(snap.loadedAt.Unix()))
 		gauge(descAge, c.s.now().Sub(snap.loadedAt).Seconds())
 		gauge(descAbandoned, float64(snap.bound.Running()))
+	}
+	gauge(descReloaded, c.s.lastReloadGood())
+	gauge(descBuild, 1, c.s.version, policy.OPAVersion(), runtime.Version())
+	for signal, lost := range c.s.telemetry.Lost() {
+		ch <- prometheus.MustNewConstMetric(descTelemetry, prometheus.CounterValue, float64(lost), string(signal))
 	}
 	gauge(descInFlight, float64(c.s.inFlight.Load()))
 	counter(descLost, float64(c.s.audit.Lost()))

@@ -10,13 +10,14 @@ import (
 	"postern/sidecar/config"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
+	"postern/sidecar/telemetry"
 )
 
 // Check loads the bundle, every issuer's keys, the listeners' certificates and the clients'
 // tokens once, and reports all that is wrong.
 func (s *Server) Check(ctx context.Context) error {
 	_, err := s.loadOnce(ctx)
-	return errors.Join(err, s.loadCredentials())
+	return errors.Join(err, s.loadCredentials(), telemetry.Check(s.telemetryOptions()))
 }
 
 // Notes are what [Server.Check] found wrong with certificates and tokens, and no reason to

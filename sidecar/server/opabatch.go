@@ -33,6 +33,7 @@ func (s *Server) dataBatch(ctx *fasthttp.RequestCtx) {
 	}
 	batch := a.id
 	a.input.Until = s.endOfBatch(a.began)
+	defer s.endBatch(s.beginBatch(&a))
 	answer := opaapi.Batch{DecisionID: s.logged(batch), Responses: make(map[string]opaapi.Item, len(inputs))}
 	taken := 0
 	for i, input := range inputs {

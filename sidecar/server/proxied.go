@@ -60,7 +60,7 @@ func giveBack(asked *request.Proxied) {
 // describe. The request is not the answer's: what it keeps of it, it has copied.
 func (s *Server) proxied(ctx context.Context, asked *request.Proxied, unreadable error) response.ProxyAnswer {
 	a := s.beginWith(asked.Door, asked.Credential(s.cookies))
-	a.proxied = asked
+	a.proxied, a.place = asked, s.proxiedPlace(ctx, asked)
 	answer := response.ProxyAnswer{ID: a.id}
 	if fault := s.fault(a, unreadable); fault != nil {
 		answer.Decision = *fault

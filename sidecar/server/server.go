@@ -26,6 +26,7 @@ import (
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
+	"postern/sidecar/telemetry"
 	"postern/sidecar/token"
 	"postern/sidecar/watch"
 )
@@ -76,6 +77,8 @@ type Server struct {
 	questions *request.Questions
 	audit     *audit.Log
 	metrics   *metrics
+	telemetry *telemetry.Telemetry // nil where nothing is sent, and before Run
+	tracer    *telemetry.Tracer    // nil where nothing is traced
 
 	identities   map[string]*certificate.Identity // of the listeners that speak TLS, by name
 	publicHost   string                           // by which local clients may mean this server
@@ -193,8 +196,12 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.loadCredentials(); err != nil {
 		return err
 	}
+	if err := s.openTelemetry(); err != nil {
+		return err
+	}
 	bound, err := s.bind()
 	if err != nil {
+		s.closeTelemetry(ctx)
 		return err
 	}
 	background, stop := context.WithCancel(ctx)
@@ -367,6 +374,7 @@ func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, envoy *gr
 		s.log.Warn("drain", "listener", "http", "error", err)
 	}
 	calls.Wait()
+	s.closeTelemetry(ctx) // by now all is recorded
 	if err := admin.Shutdown(ctx); err != nil {
 		s.log.Warn("drain", "listener", "admin", "error", err)
 	}
