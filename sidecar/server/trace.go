@@ -31,6 +31,7 @@ func (s *Server) telemetryOptions() telemetry.Options {
 			}
 			s.log.Info("telemetry is taken again", "signal", signal)
 		},
+		Other: func(err error) { s.log.Warn("telemetry", "error", err) },
 	}
 }
 

@@ -73,13 +73,14 @@ func State[T string | []byte](p *Place, values []T) {
 	if !p.Sampled() || !p.caller.IsValid() || size == 0 || size > tracestateLimit {
 		return
 	}
-	text := ""
-	for _, v := range values {
-		if text != "" {
-			text += ","
+	var own strings.Builder // the values may be the request's memory, and spans outlive it
+	for i, v := range values {
+		if i > 0 {
+			own.WriteByte(',')
 		}
-		text += string(v)
+		own.WriteString(string(v))
 	}
+	text := own.String()
 	if strings.Contains(text, "eyJ") { // as a JWS begins
 		return
 	}

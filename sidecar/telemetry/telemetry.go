@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -45,6 +46,9 @@ type Options struct {
 	// Trouble is told of the first failure of every run of failures of a signal, and with nil
 	// when it is over; nil tells nobody.
 	Trouble func(Signal, error)
+	// Other is told what the library complains of besides; nil has it say so itself. The
+	// library knows one for the whole process.
+	Other func(error)
 }
 
 // A Signal is a kind of telemetry.
@@ -68,6 +72,9 @@ type Telemetry struct {
 func Open(o Options) (*Telemetry, error) {
 	if o.Traces == "" && o.Metrics == "" {
 		return nil, nil
+	}
+	if o.Other != nil {
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { o.Other(errors.New(excerpt(err.Error()))) }))
 	}
 	about, err := describe(o.Version)
 	if err != nil {
