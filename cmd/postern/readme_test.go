@@ -193,7 +193,7 @@ func TestREADME_reasons(t *testing.T) {
 
 // TestDocs_configuration loads what README and the docs show as configuration.
 func TestDocs_configuration(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/authzen.md", "docs/opa-envoy.md"} {
+	for _, page := range []string{"README.md", "docs/authzen.md", "docs/opa-envoy.md", "docs/telemetry.md"} {
 		text, err := os.ReadFile("../../" + page)
 		if err != nil {
 			t.Fatal(err)
