@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"postern/cmd/bench/load"
+	"postern/cmd/process"
 )
 
 // A constant is the one answer of a bare server of fasthttp.
@@ -51,7 +52,7 @@ func constantOf(raw string) (constant, error) {
 
 // startBareHTTP starts a bare server that answers the request with as many bytes as
 // another server did.
-func startBareHTTP(ctx context.Context, request string, like load.Answer) (*process, error) {
+func startBareHTTP(ctx context.Context, request string, like load.Answer) (*process.Process, error) {
 	c, err := constantOf(like.Raw)
 	if err != nil {
 		return nil, err
@@ -60,12 +61,12 @@ func startBareHTTP(ctx context.Context, request string, like load.Answer) (*proc
 	if err != nil {
 		return nil, err
 	}
-	got, err := load.Ask(p.addresses["http"], request)
+	got, err := load.Ask(p.Addresses["http"], request)
 	if err == nil && len(got.Raw) != len(like.Raw) {
 		err = fmt.Errorf("the bare server answers %q, and not as long as %q", got.Raw, like.Raw)
 	}
 	if err != nil {
-		p.stop()
+		p.Stop()
 		return nil, err
 	}
 	return p, nil

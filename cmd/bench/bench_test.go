@@ -14,6 +14,7 @@ import (
 
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
+	"postern/cmd/process"
 )
 
 // TestMain lets the test's own program be the bench's children.
@@ -123,13 +124,13 @@ func TestParse_quick(t *testing.T) {
 
 // TestProcessorTime: a process's clock counts what it does, and not the time that passes.
 func TestProcessorTime(t *testing.T) {
-	before, err := processorTime(os.Getpid())
+	before, err := process.ProcessorTime(os.Getpid())
 	if err != nil {
 		t.Skip(err)
 	}
 	for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
 	}
-	after, err := processorTime(os.Getpid())
+	after, err := process.ProcessorTime(os.Getpid())
 	if err != nil || after <= before {
 		t.Errorf("%v after %v, %v", after, before, err)
 	}
@@ -137,12 +138,12 @@ func TestProcessorTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.stop()
-	if before, err = processorTime(p.pid()); err != nil {
+	defer p.Stop()
+	if before, err = process.ProcessorTime(p.PID()); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(100 * time.Millisecond)
-	if after, err = processorTime(p.pid()); err != nil || after-before > 50*time.Millisecond {
+	if after, err = process.ProcessorTime(p.PID()); err != nil || after-before > 50*time.Millisecond {
 		t.Errorf("an idle process used %v, %v", after-before, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // warmCheck asks one question with one token again and again.
@@ -23,13 +24,13 @@ func (b *bench) warmCheck(ctx context.Context, name string) (report.Section, err
 		return report.Section{}, err
 	}
 	ofOPA := opaRequest(token, question)
-	plain := func(ctx context.Context) (*process, error) { return b.startOPA(ctx) }
+	plain := func(ctx context.Context) (*process.Process, error) { return b.startOPA(ctx) }
 	answerOfOPA, err := learn(ctx, plain, ofOPA, `{"result":{"allow":true}}`)
 	if err != nil {
 		return report.Section{}, err
 	}
 	// OPA remembers verified tokens where it is told to.
-	remembering := func(ctx context.Context) (*process, error) {
+	remembering := func(ctx context.Context) (*process.Process, error) {
 		return b.startOPA(ctx, "caching.inter_query_builtin_value_cache.named.io_jwt.max_num_entries=10000")
 	}
 	rows, err := b.compare(ctx, name,
@@ -88,7 +89,7 @@ func (b *bench) eachTokenOnce(ctx context.Context, name string) (report.Section,
 		return target{name: name, start: start, fresh: true, warm: &warm, plan: plan, door: "http"}
 	}
 	postern := one("Postern", b.serve(setup{bundle: dir}))
-	postern.after = func(_ *process, r *report.Round) error {
+	postern.after = func(_ *process.Process, r *report.Round) error {
 		d, err := b.verification()
 		r.Extra = map[string]float64{verificationTime: float64(d)}
 		return err
@@ -184,8 +185,8 @@ func (b *bench) decisionLog(ctx context.Context, name string) (report.Section, e
 	plan := b.repeated(request, answer.Kept)
 	on := b.steady("Postern, log on", b.serve(setup{bundle: dir, decisionLog: b.path("decisions.jsonl")}), plan)
 	lost := 0.0
-	on.after = func(p *process, r *report.Round) error {
-		m, err := p.metrics()
+	on.after = func(p *process.Process, r *report.Round) error {
+		m, err := p.Metrics()
 		lost = m["postern_decision_log_lost_total"] // of the whole run
 		r.Extra = map[string]float64{"lost": lost}
 		return err

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"postern/cmd/bench/load"
+	"postern/cmd/process"
 )
 
 // roleVariable tells a process of the bench that it is not the one that was called, but
@@ -46,30 +47,30 @@ func child() (code int, ok bool) {
 }
 
 // spawn starts a child in a role with its settings.
-func spawn(ctx context.Context, name string, settings any) (*process, error) {
+func spawn(ctx context.Context, name string, settings any) (*process.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p, err := launch(ctx, self, nil, []string{roleVariable + "=" + name})
+	p, err := process.Launch(ctx, nil, self, nil, []string{roleVariable + "=" + name})
 	if err != nil {
 		return nil, err
 	}
-	if err := p.say(settings); err != nil {
-		p.stop()
-		return nil, fmt.Errorf("%s: %w", name, p.failed(err))
+	if err := p.Say(settings); err != nil {
+		p.Stop()
+		return nil, fmt.Errorf("%s: %w", name, p.Failed(err))
 	}
 	return p, nil
 }
 
 // serving starts a child that is a server, and waits until it says where it listens.
-func serving(ctx context.Context, name string, settings any) (*process, error) {
+func serving(ctx context.Context, name string, settings any) (*process.Process, error) {
 	p, err := spawn(ctx, name, settings)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.hear(&p.addresses); err != nil {
-		p.stop()
+	if err := p.Hear(&p.Addresses); err != nil {
+		p.Stop()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
@@ -103,8 +104,8 @@ func runLoad(ctx context.Context, p load.Plan) (load.Result, error) {
 	if err != nil {
 		return load.Result{}, err
 	}
-	defer g.stop()
+	defer g.Stop()
 	var r load.Result
-	err = g.hear(&r)
+	err = g.Hear(&r)
 	return r, err
 }

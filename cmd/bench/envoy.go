@@ -14,6 +14,7 @@ import (
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // user is who the warm session's token names, and who the upstream is told about.
@@ -74,7 +75,9 @@ func (b *bench) extAuthzGRPC(ctx context.Context, name string) (report.Section, 
 	if plan.GRPC.Answer, err = proto.Marshal(answer); err != nil {
 		return report.Section{}, err
 	}
-	constant := func(ctx context.Context) (*process, error) { return serving(ctx, "bare-grpc", plan.GRPC.Answer) }
+	constant := func(ctx context.Context) (*process.Process, error) {
+		return serving(ctx, "bare-grpc", plan.GRPC.Answer)
+	}
 	targets := []target{b.steady("bare grpc-go", constant, plan), b.steady("Postern", b.serve(setup{bundle: dir}), plan)}
 	for i := range targets {
 		targets[i].door = "grpc"
@@ -92,8 +95,8 @@ func (b *bench) learnGRPC(ctx context.Context, s setup, request *authv3.CheckReq
 	if err != nil {
 		return nil, err
 	}
-	defer p.stop()
-	answer, err := load.AskGRPC(ctx, p.addresses["grpc"], request)
+	defer p.Stop()
+	answer, err := load.AskGRPC(ctx, p.Addresses["grpc"], request)
 	if err != nil {
 		return nil, err
 	}

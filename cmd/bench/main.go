@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"postern/cmd/bench/report"
+	"postern/cmd/document"
 )
 
 func main() {
@@ -95,7 +96,7 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "bench: %v\n", err)
 		return 1
 	}
-	r.Machine = machine(commandLine(args))
+	r.Machine = report.Here(report.CommandLine("bench", args))
 	if err != nil { // what failed is no documentation
 		o.write = false
 	}
@@ -113,18 +114,6 @@ func names() string {
 		all = append(all, s.name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// commandLine is how a shell would be told to run this, as far as the flags ask for.
-func commandLine(args []string) string {
-	line := "go run ./cmd/bench"
-	for _, a := range args {
-		if strings.ContainsAny(a, " |()*^$?\"\\") {
-			a = "'" + a + "'"
-		}
-		line += " " + a
-	}
-	return line
 }
 
 // errWrong: the run was carried out, and some answers were wrong.
@@ -174,10 +163,10 @@ func publish(r report.Report, o options, out io.Writer) error {
 		}
 	}
 	if o.write {
-		if err := report.Write("README.md", r.Compact(), false); err != nil {
+		if err := document.Write("README.md", "bench", r.Compact(), ""); err != nil {
 			return err
 		}
-		if err := report.Write("docs/bench.md", r.Full(), true); err != nil {
+		if err := document.Write("docs/bench.md", "bench", r.Full(), report.Frame); err != nil {
 			return err
 		}
 	}

@@ -110,8 +110,8 @@ func (b *bench) weigh(ctx context.Context, dir string) (seconds, share float64, 
 		if err != nil {
 			return 0, 0, err
 		}
-		err = p.hear(&all[i])
-		p.stop()
+		err = p.Hear(&all[i])
+		p.Stop()
 		if err != nil {
 			return 0, 0, err
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // handwritten is what OPA's own server decides with.
@@ -28,7 +29,7 @@ func (b *bench) opaData() (map[string]any, error) {
 }
 
 // startOPA starts OPA's server with the policy and the model, and waits until it is ready.
-func (b *bench) startOPA(ctx context.Context, settings ...string) (*process, error) {
+func (b *bench) startOPA(ctx context.Context, settings ...string) (*process.Process, error) {
 	program, err := b.program(ctx, "opa", "github.com/open-policy-agent/opa")
 	if err != nil {
 		return nil, err
@@ -55,14 +56,14 @@ func (b *bench) startOPA(ctx context.Context, settings ...string) (*process, err
 	for _, s := range settings {
 		args = append(args, "--set", s)
 	}
-	p, err := launch(ctx, program, append(args, dir), nil)
+	p, err := process.Launch(ctx, nil, program, append(args, dir), nil)
 	if err != nil {
 		return nil, err
 	}
-	p.addresses = map[string]string{"http": address}
-	if err := until(ctx, func() error { _, err := fetch(address, "/health"); return err }); err != nil {
-		p.stop()
-		return nil, p.failed(err)
+	p.Addresses = map[string]string{"http": address}
+	if err := process.Until(ctx, func() error { _, err := process.Fetch(address, "/health"); return err }); err != nil {
+		p.Stop()
+		return nil, p.Failed(err)
 	}
 	return p, nil
 }

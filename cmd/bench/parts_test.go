@@ -27,16 +27,6 @@ func TestConstantOf(t *testing.T) {
 	}
 }
 
-func TestAnnounced(t *testing.T) {
-	log := `{"msg":"keys loaded"}` + "\nno JSON\n" + `{"msg":"serving","addresses":{"http":"a:1"}}` + "\n" + `{"msg":"x"}`
-	if got := announced(log); got["http"] != "a:1" {
-		t.Errorf("addresses are %v", got)
-	}
-	if got := announced(`{"msg":"keys loaded","addresses":{"http":"a:1"}}`); got != nil {
-		t.Errorf("addresses are %v, want none", got)
-	}
-}
-
 func TestLike(t *testing.T) {
 	const old = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: 3\r\n\r\nyes"
 	const want = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX: 3\r\n\r\n0123456789"
@@ -120,12 +110,6 @@ func TestThousands(t *testing.T) {
 		if got := thousands(n); got != want {
 			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
 		}
-	}
-}
-
-func TestCommandLine(t *testing.T) {
-	if got, want := commandLine([]string{"--scenario", "a b|c", "--quick"}), "go run ./cmd/bench --scenario 'a b|c' --quick"; got != want {
-		t.Errorf("%s, want %s", got, want)
 	}
 }
 

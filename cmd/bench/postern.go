@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"strconv"
-	"strings"
 
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // A setup is what of Postern's configuration differs between scenarios.
@@ -45,7 +39,7 @@ decision_log: %q
 }
 
 // startPostern starts the program that a user would, and waits until it is ready.
-func (b *bench) startPostern(ctx context.Context, s setup) (*process, error) {
+func (b *bench) startPostern(ctx context.Context, s setup) (*process.Process, error) {
 	program, err := b.program(ctx, "postern", "postern/cmd/postern")
 	if err != nil {
 		return nil, err
@@ -54,75 +48,7 @@ func (b *bench) startPostern(ctx context.Context, s setup) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := launch(ctx, program, []string{"serve", "--config", path}, nil)
-	if err != nil {
-		return nil, err
-	}
-	err = until(ctx, func() error {
-		if p.addresses = announced(p.errs.String()); p.addresses == nil {
-			return errors.New("Postern has not said where it listens")
-		}
-		_, err := fetch(p.addresses["admin"], "/readyz")
-		return err
-	})
-	if err != nil {
-		p.stop()
-		return nil, p.failed(err)
-	}
-	return p, nil
-}
-
-// announced finds in Postern's own log where it listens; nil where it does not say yet.
-func announced(log string) map[string]string {
-	for line := range strings.Lines(log) {
-		var said struct {
-			Message   string            `json:"msg"`
-			Addresses map[string]string `json:"addresses"`
-		}
-		if json.Unmarshal([]byte(line), &said) == nil && said.Message == "serving" {
-			return said.Addresses
-		}
-	}
-	return nil
-}
-
-// fetch gets a page that must be there.
-func fetch(address, path string) (string, error) {
-	res, err := http.Get("http://" + address + path)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s %s", path, res.Status, body)
-	}
-	return string(body), err
-}
-
-// metrics are Postern's, by name and labels as they are exposed, and their sums by name
-// alone.
-func (p *process) metrics() (map[string]float64, error) {
-	text, err := fetch(p.addresses["admin"], "/metrics")
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]float64{}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		at := strings.LastIndexByte(lines.Text(), ' ')
-		if at < 0 || strings.HasPrefix(lines.Text(), "#") {
-			continue
-		}
-		if value, err := strconv.ParseFloat(lines.Text()[at+1:], 64); err == nil {
-			series := lines.Text()[:at]
-			all[series] = value
-			if name, _, labelled := strings.Cut(series, "{"); labelled {
-				all[name] += value
-			}
-		}
-	}
-	return all, lines.Err()
+	return process.Serve(ctx, nil, program, path)
 }
 
 // The counters of memoised decisions.

@@ -11,6 +11,7 @@ import (
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // The counters of bundle loads.
@@ -143,10 +144,10 @@ func (b *bench) revisions(ctx context.Context, first string, r *reference, same,
 
 // reloadsSeen adds to each round how often the bundle was loaded in it. One that could not
 // be is an error.
-func reloadsSeen() func(*process, *report.Round) error {
+func reloadsSeen() func(*process.Process, *report.Round) error {
 	before := 1.0 // the bundle was loaded once at start
-	return func(p *process, r *report.Round) error {
-		m, err := p.metrics()
+	return func(p *process.Process, r *report.Round) error {
+		m, err := p.Metrics()
 		if err != nil {
 			return err
 		}

@@ -8,12 +8,13 @@ import (
 
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
+	"postern/cmd/process"
 )
 
 // A target is one server of a scenario, and what it is asked.
 type target struct {
 	name  string
-	start func(context.Context) (*process, error)
+	start func(context.Context) (*process.Process, error)
 	// fresh starts it anew for every round, with warm for its only warm-up.
 	fresh bool
 	// warm is carried out before the first round, where it is not nil.
@@ -23,18 +24,18 @@ type target struct {
 	// during runs beside each round, until ctx ends; nil is nothing.
 	during func(ctx context.Context) error
 	// after reads, where it is not nil, what else is to be said of a round.
-	after func(p *process, r *report.Round) error
+	after func(p *process.Process, r *report.Round) error
 }
 
 // compare measures the targets in turn, as often as the bench is told to, so that what else
 // happens on the machine falls on all of them alike.
 func (b *bench) compare(ctx context.Context, scenario string, targets ...target) ([]report.Row, error) {
 	rows := make([]report.Row, len(targets))
-	running := make([]*process, len(targets))
+	running := make([]*process.Process, len(targets))
 	defer func() {
 		for _, p := range running {
 			if p != nil {
-				p.stop()
+				p.Stop()
 			}
 		}
 	}()
@@ -67,33 +68,33 @@ func (b *bench) compare(ctx context.Context, scenario string, targets ...target)
 }
 
 // begin starts the target and warms it up.
-func (b *bench) begin(ctx context.Context, t target) (*process, error) {
+func (b *bench) begin(ctx context.Context, t target) (*process.Process, error) {
 	p, err := t.start(ctx)
 	if err != nil || t.warm == nil {
 		return p, err
 	}
 	if _, err := b.load(ctx, t, p, *t.warm); err != nil {
-		p.stop()
+		p.Stop()
 		return nil, fmt.Errorf("warm-up: %w", err)
 	}
 	return p, nil
 }
 
 // round measures the target once.
-func (b *bench) round(ctx context.Context, t target, p *process) (report.Round, error) {
+func (b *bench) round(ctx context.Context, t target, p *process.Process) (report.Round, error) {
 	if t.fresh {
 		var err error
 		if p, err = b.begin(ctx, t); err != nil {
 			return report.Round{}, err
 		}
-		defer p.stop()
+		defer p.Stop()
 	}
 	return b.measure(ctx, t, p)
 }
 
 // measure carries out the target's plan and reads what it cost the process.
-func (b *bench) measure(ctx context.Context, t target, p *process) (report.Round, error) {
-	before, err := processorTime(p.pid())
+func (b *bench) measure(ctx context.Context, t target, p *process.Process) (report.Round, error) {
+	before, err := process.ProcessorTime(p.PID())
 	if err != nil {
 		return report.Round{}, err
 	}
@@ -113,9 +114,9 @@ func (b *bench) measure(ctx context.Context, t target, p *process) (report.Round
 		err = also
 	}
 	if err != nil {
-		return report.Round{}, p.failed(err)
+		return report.Round{}, p.Failed(err)
 	}
-	after, err := processorTime(p.pid())
+	after, err := process.ProcessorTime(p.PID())
 	if err != nil {
 		return report.Round{}, err
 	}
@@ -125,7 +126,7 @@ func (b *bench) measure(ctx context.Context, t target, p *process) (report.Round
 		P50:       result.P50, P99: result.P99, P999: result.P999,
 		Requests: result.Requests, Errors: result.Errors,
 	}
-	if round.Resident, err = resident(p.pid()); err != nil {
+	if round.Resident, err = process.Resident(p.PID()); err != nil {
 		return report.Round{}, err
 	}
 	if t.after != nil {
@@ -136,8 +137,8 @@ func (b *bench) measure(ctx context.Context, t target, p *process) (report.Round
 
 // load carries out a plan. Wrong answers are told at once and counted: the run then fails,
 // but not before all was measured, since what else was wrong may say why.
-func (b *bench) load(ctx context.Context, t target, p *process, plan load.Plan) (load.Result, error) {
-	plan.Address = p.addresses[t.door]
+func (b *bench) load(ctx context.Context, t target, p *process.Process, plan load.Plan) (load.Result, error) {
+	plan.Address = p.Addresses[t.door]
 	result, err := runLoad(ctx, plan)
 	if err != nil {
 		return result, err

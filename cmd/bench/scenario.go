@@ -8,6 +8,7 @@ import (
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // A scenario is one question to the servers, under the name that its rows bear.
@@ -31,16 +32,16 @@ var scenarios = []scenario{
 }
 
 // A starter starts one of the servers that are compared.
-type starter func(context.Context) (*process, error)
+type starter func(context.Context) (*process.Process, error)
 
 // serve starts a server of Postern's.
 func (b *bench) serve(s setup) starter {
-	return func(ctx context.Context) (*process, error) { return b.startPostern(ctx, s) }
+	return func(ctx context.Context) (*process.Process, error) { return b.startPostern(ctx, s) }
 }
 
 // bare starts a bare server of fasthttp that answers the request like another did.
 func bare(request string, like load.Answer) starter {
-	return func(ctx context.Context) (*process, error) { return startBareHTTP(ctx, request, like) }
+	return func(ctx context.Context) (*process.Process, error) { return startBareHTTP(ctx, request, like) }
 }
 
 // learn asks a server, started for that alone, once. Its answer must be a 200 that says
@@ -50,8 +51,8 @@ func learn(ctx context.Context, start starter, request, says string) (load.Answe
 	if err != nil {
 		return load.Answer{}, err
 	}
-	defer p.stop()
-	a, err := load.Ask(p.addresses["http"], request)
+	defer p.Stop()
+	a, err := load.Ask(p.Addresses["http"], request)
 	if err == nil && (!strings.HasPrefix(a.Kept, "HTTP/1.1 200 ") || !strings.Contains(a.Kept, says)) {
 		err = fmt.Errorf("a wrong answer: %q, and not %s", a.Kept, says)
 	}

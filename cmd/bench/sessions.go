@@ -11,6 +11,7 @@ import (
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/report"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 )
 
 // unrelated is the number from which on sessions are not the measured ones.
@@ -42,7 +43,7 @@ func (r *reference) ask(ctx context.Context, b *bench, bundle string, marked boo
 	if err != nil {
 		return err
 	}
-	defer p.stop()
+	defer p.Stop()
 	tokens, err := b.tokens(unrelated, len(classes), func(n int) world.Class { return classes[n-unrelated] }, b.now)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (r *reference) ask(ctx context.Context, b *bench, bundle string, marked boo
 		if r.rows[c] != nil {
 			continue
 		}
-		all, err := load.Ask(p.addresses["http"], headOf("/v1/checks", tokens[i])+tailOf(body))
+		all, err := load.Ask(p.Addresses["http"], headOf("/v1/checks", tokens[i])+tailOf(body))
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func (r *reference) ask(ctx context.Context, b *bench, bundle string, marked boo
 			return err
 		}
 		// A batch's parts are what its questions are answered alone.
-		one, err := load.Ask(p.addresses["http"], headOf("/v1/check", tokens[i])+tailOf(r.questions[0]))
+		one, err := load.Ask(p.Addresses["http"], headOf("/v1/check", tokens[i])+tailOf(r.questions[0]))
 		if err != nil {
 			return err
 		}
@@ -140,8 +141,8 @@ const (
 )
 
 // counts adds to a round what was remembered in it, where this Postern counts that.
-func counts(before map[string]float64, p *process, r *report.Round) (map[string]float64, error) {
-	after, err := p.metrics()
+func counts(before map[string]float64, p *process.Process, r *report.Round) (map[string]float64, error) {
+	after, err := p.Metrics()
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +184,7 @@ func (b *bench) manySessions(ctx context.Context, _ string) (report.Section, err
 	plan := b.plan()
 	plan.Duration, plan.Count = 0, b.requests
 	t := target{name: "Postern", start: b.serve(setup{bundle: bundle}), fresh: true, plan: r.plan(plan, tokens, classOf), door: "http"}
-	t.after = func(p *process, round *report.Round) error {
+	t.after = func(p *process.Process, round *report.Round) error {
 		_, err := counts(nil, p, round)
 		return err
 	}
@@ -233,7 +234,7 @@ func (b *bench) minutely(ctx context.Context, name string, questions []string) (
 	if err != nil {
 		return row, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	r := newReference(questions)
 	var before map[string]float64
 	for minute := range b.minutes {
@@ -246,13 +247,13 @@ func (b *bench) minutely(ctx context.Context, name string, questions []string) (
 		if err != nil {
 			return row, err
 		}
-		if err := p.moveTo(at); err != nil {
+		if err := moveTo(p, at); err != nil {
 			return row, err
 		}
 		plan := b.plan()
 		plan.Duration, plan.Count, plan.Seed = 0, b.requests/b.minutes, uint64(minute)
 		t := target{name: name, plan: r.plan(plan, tokens, class), door: "http"}
-		t.after = func(p *process, round *report.Round) (err error) {
+		t.after = func(p *process.Process, round *report.Round) (err error) {
 			before, err = counts(before, p, round)
 			return err
 		}
@@ -267,12 +268,12 @@ func (b *bench) minutely(ctx context.Context, name string, questions []string) (
 }
 
 // moveTo sets the clock of a child that has the role clocked.
-func (p *process) moveTo(at time.Time) error {
-	if err := p.say(at); err != nil {
+func moveTo(p *process.Process, at time.Time) error {
+	if err := p.Say(at); err != nil {
 		return err
 	}
 	var now time.Time
-	if err := p.hear(&now); err != nil {
+	if err := p.Hear(&now); err != nil {
 		return err
 	}
 	if !now.Equal(at) {

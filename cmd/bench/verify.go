@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"runtime"
 	"time"
+
+	"postern/cmd/process"
 )
 
 // verifyTimes fills times with the processor time of one rsa.VerifyPKCS1v15 each, with the
@@ -25,7 +27,7 @@ func verifyTimes(times []time.Duration) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for i := range times {
-		before, err := threadTime()
+		before, err := process.ThreadTime()
 		if err != nil {
 			return err
 		}
@@ -33,7 +35,7 @@ func verifyTimes(times []time.Duration) error {
 		if err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], signature); err != nil {
 			return err
 		}
-		after, err := threadTime()
+		after, err := process.ThreadTime()
 		if err != nil {
 			return err
 		}

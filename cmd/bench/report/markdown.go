@@ -9,7 +9,7 @@ import (
 // Full is the whole report in Markdown.
 func (r Report) Full() string {
 	var b strings.Builder
-	b.WriteString(r.Machine.line())
+	b.WriteString(r.Machine.Line())
 	b.WriteString("\nEvery value is the median of the rounds, and every ratio that of the rounds' own. Processor time\nis that of the server's process, user and system, as the scheduler counts it.\n\n")
 	b.WriteString(r.figures())
 	b.WriteString("\n| Scenario | Server | µs/request | requests/s | p50 µs | p99 µs | p99.9 µs | errors | MiB | |\n")
@@ -27,9 +27,10 @@ func (r Report) Full() string {
 }
 
 // Compact is what of the report a reader needs first, in Markdown.
-func (r Report) Compact() string { return r.Machine.line() + "\n" + r.figures() }
+func (r Report) Compact() string { return r.Machine.Line() + "\n" + r.figures() }
 
-func (m Machine) line() string {
+// Line says it in a sentence.
+func (m Machine) Line() string {
 	return fmt.Sprintf("%s, %d cores, Linux %s, %s, commit %s, %s; %s, `%s`.\n",
 		m.Processor, m.Cores, m.Kernel, m.Go, m.Commit, strings.Join(m.Libraries, ", "), m.Date.UTC().Format(time.DateOnly), m.Command)
 }

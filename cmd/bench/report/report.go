@@ -109,3 +109,13 @@ func Unknown(f Figure) Figure {
 	f.Got, f.Reached = "n/a", false
 	return f
 }
+
+// Frame is the page of a run where there is none yet.
+const Frame = `# Speed
+
+` + "`go run ./cmd/bench --write`" + ` measures on loopback, with a load generator in a process of its own, and
+writes this page. A wrong answer of any server fails the run.
+
+<!-- bench -->
+<!-- /bench -->
+`

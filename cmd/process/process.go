@@ -1,4 +1,6 @@
-package main
+// Package process starts the programs that are measured and tried, each as a process of its
+// own, and reads what it uses.
+package process
 
 import (
 	"bufio"
@@ -18,18 +20,19 @@ import (
 // startTime is how long a server may take until it is ready.
 const startTime = time.Minute
 
-// A process is a server under measurement.
-type process struct {
+// A Process is a program that runs.
+type Process struct {
 	command *exec.Cmd
-	// addresses are where it listens, by name: http, grpc, admin.
-	addresses map[string]string
+	// Addresses are where it listens, by name: http, grpc, admin.
+	Addresses map[string]string
 	in        io.WriteCloser
 	out       *bufio.Reader
 	errs      *tail
 }
 
-// launch starts a command whose standard streams are the bench's.
-func launch(ctx context.Context, path string, args, environ []string) (*process, error) {
+// Launch starts a command whose standard streams are the caller's. What it says on standard
+// error also goes to log, if there is one.
+func Launch(ctx context.Context, log io.Writer, path string, args, environ []string) (*Process, error) {
 	command := exec.CommandContext(ctx, path, args...)
 	command.Env = append(os.Environ(), environ...)
 	in, err := command.StdinPipe()
@@ -40,32 +43,33 @@ func launch(ctx context.Context, path string, args, environ []string) (*process,
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: command, in: in, out: bufio.NewReader(out), errs: &tail{}}
+	p := &Process{command: command, in: in, out: bufio.NewReader(out), errs: &tail{also: log}}
 	command.Stderr = p.errs
 	return p, command.Start()
 }
 
-func (p *process) pid() int { return p.command.Process.Pid }
+// PID is its process id.
+func (p *Process) PID() int { return p.command.Process.Pid }
 
-// stop asks the process to end and waits for it.
-func (p *process) stop() {
-	_ = p.in.Close()                              // the bench's own children end with it
+// Stop asks the process to end and waits for it.
+func (p *Process) Stop() {
+	_ = p.in.Close()                              // the caller's own children end with it
 	_ = p.command.Process.Signal(syscall.SIGTERM) // others with this; one that has ended is fine
 	kill := time.AfterFunc(15*time.Second, func() { _ = p.command.Process.Kill() })
 	defer kill.Stop()
 	_ = p.command.Wait() // how it ended is no matter
 }
 
-// failed adds to an error what the process said last.
-func (p *process) failed(err error) error {
+// Failed adds to an error what the process said last.
+func (p *Process) Failed(err error) error {
 	if said := p.errs.String(); said != "" {
 		return fmt.Errorf("%w; it said: %s", err, said)
 	}
 	return err
 }
 
-// say sends the process a line of JSON.
-func (p *process) say(v any) error {
+// Say sends the process a line of JSON.
+func (p *Process) Say(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -74,13 +78,13 @@ func (p *process) say(v any) error {
 	return err
 }
 
-// hear reads a line of JSON from the process.
-func (p *process) hear(v any) error {
+// Hear reads a line of JSON from the process.
+func (p *Process) Hear(v any) error {
 	line, err := p.out.ReadBytes('\n')
 	if err != nil {
 		_ = p.command.Process.Kill() // it has nothing more to say here, and
 		_ = p.command.Wait()         // what it said of the cause is then whole
-		return p.failed(fmt.Errorf("no answer: %w", err))
+		return p.Failed(fmt.Errorf("no answer: %w", err))
 	}
 	return json.Unmarshal(line, v)
 }
@@ -89,6 +93,7 @@ func (p *process) hear(v any) error {
 type tail struct {
 	mu   sync.Mutex // guards text
 	text []byte
+	also io.Writer // nil for none
 }
 
 const tailBytes = 4 << 10
@@ -98,6 +103,9 @@ func (t *tail) Write(b []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.text = append(t.text, b...)
 	t.text = t.text[max(0, len(t.text)-tailBytes):]
+	if t.also != nil {
+		return t.also.Write(b)
+	}
 	return len(b), nil
 }
 
@@ -107,8 +115,8 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.text))
 }
 
-// until asks again and again until there is no error, or for startTime.
-func until(ctx context.Context, ask func() error) error {
+// Until asks again and again until there is no error, or for startTime.
+func Until(ctx context.Context, ask func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"os"
@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
-
-	"postern/cmd/bench/report"
 )
 
 // libraries are the modules whose versions a reader must know.
@@ -18,9 +16,9 @@ var libraries = []string{
 	"google.golang.org/grpc",
 }
 
-// machine says what a run is made on and of. What cannot be told is said to be unknown.
-func machine(command string) report.Machine {
-	m := report.Machine{
+// Here says what a run is made on and of. What cannot be told is said to be unknown.
+func Here(command string) Machine {
+	m := Machine{
 		Processor: processorModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version(),
 		Commit: commit(), Date: time.Now(), Command: command,
 	}
@@ -69,4 +67,17 @@ func commit() string {
 		name += "+changes"
 	}
 	return name
+}
+
+// CommandLine is how a shell would be told to run a command of cmd with these arguments, as
+// far as the flags ask for.
+func CommandLine(command string, args []string) string {
+	line := "go run ./cmd/" + command
+	for _, a := range args {
+		if strings.ContainsAny(a, " |()*^$?\"\\") {
+			a = "'" + a + "'"
+		}
+		line += " " + a
+	}
+	return line
 }

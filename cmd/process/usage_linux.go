@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ const (
 	clockThread = 3 // CLOCK_THREAD_CPUTIME_ID
 )
 
-// processorTime is the user and system time that a process has had so far.
-func processorTime(pid int) (time.Duration, error) {
+// ProcessorTime is the user and system time that a process has had so far.
+func ProcessorTime(pid int) (time.Duration, error) {
 	return clock(uintptr(^uint32(pid)<<3 | clockSched))
 }
 
-// threadTime is the same for the calling thread.
-func threadTime() (time.Duration, error) { return clock(clockThread) }
+// ThreadTime is the same for the calling thread.
+func ThreadTime() (time.Duration, error) { return clock(clockThread) }
 
 func clock(id uintptr) (time.Duration, error) {
 	var at syscall.Timespec
@@ -35,8 +35,8 @@ func clock(id uintptr) (time.Duration, error) {
 	return time.Duration(at.Nano()), nil
 }
 
-// resident is the memory that a process holds, in bytes.
-func resident(pid int) (int64, error) {
+// Resident is the memory that a process holds, in bytes.
+func Resident(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
