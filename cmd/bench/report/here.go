@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// libraries are the modules whose versions a reader must know.
+// libraries are the modules whose versions a reader must know, where they are part of the
+// program that runs.
 var libraries = []string{
 	"github.com/open-policy-agent/opa",
 	"github.com/valyala/fasthttp",
@@ -24,13 +25,11 @@ func Here(command string) Machine {
 	}
 	info, _ := debug.ReadBuildInfo()
 	for _, path := range libraries {
-		version := "unknown"
 		for _, d := range info.Deps {
 			if d.Path == path {
-				version = d.Version
+				m.Libraries = append(m.Libraries, path[strings.LastIndexByte(path, '/')+1:]+" "+d.Version)
 			}
 		}
-		m.Libraries = append(m.Libraries, path[strings.LastIndexByte(path, '/')+1:]+" "+version)
 	}
 	return m
 }

@@ -31,8 +31,9 @@ func (r Report) Compact() string { return r.Machine.Line() + "\n" + r.figures() 
 
 // Line says it in a sentence.
 func (m Machine) Line() string {
-	return fmt.Sprintf("%s, %d cores, Linux %s, %s, commit %s, %s; %s, `%s`.\n",
-		m.Processor, m.Cores, m.Kernel, m.Go, m.Commit, strings.Join(m.Libraries, ", "), m.Date.UTC().Format(time.DateOnly), m.Command)
+	made := append([]string{m.Go, "commit " + m.Commit}, m.Libraries...)
+	return fmt.Sprintf("%s, %d cores, Linux %s, %s; %s, `%s`.\n",
+		m.Processor, m.Cores, m.Kernel, strings.Join(made, ", "), m.Date.UTC().Format(time.DateOnly), m.Command)
 }
 
 func (r Report) figures() string {

@@ -4,12 +4,11 @@
 package world
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
+
+	"postern/cmd/archive"
 )
 
 // Organizations is how many there are.
@@ -162,32 +161,7 @@ func (w World) pack(revision int, spoilt map[string]string) ([]byte, error) {
 	for name, text := range spoilt {
 		files[name] = text
 	}
-	var out bytes.Buffer
-	packed := gzip.NewWriter(&out)
-	archive := tar.NewWriter(packed)
-	for _, name := range []string{".manifest", "model/data.json", "soak/data.json", "soak/answer.rego", "soak/marker.rego"} {
-		text, ok := files[name].(string)
-		if !ok {
-			encoded, err := json.Marshal(files[name])
-			if err != nil {
-				return nil, err
-			}
-			text = string(encoded)
-		}
-		if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write([]byte(text)); err != nil {
-			return nil, err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return nil, err
-	}
-	if err := packed.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return archive.Pack(files)
 }
 
 // BadBundle is an archive of a revision that must never be in force: whichever of several
