@@ -44,7 +44,7 @@ func (b *Bundles) publish(good bool) error {
 	b.mu.Unlock()
 	archive, err := b.world.Bundle(revision)
 	if !good {
-		archive, err = b.world.BadBundle(revision, b.random.IntN(5))
+		archive, err = b.world.BadBundle(revision, revision/5)
 	}
 	if err != nil {
 		return err
@@ -73,18 +73,16 @@ func replace(path string, text []byte) error {
 	return os.Rename(next, path)
 }
 
-// Run publishes a revision now and then, some of them bad, and lets the file go missing or
-// the server change its mood, until ctx ends.
+// Run publishes a revision now and then, one in five of them bad, and lets the file go
+// missing or the server be in another mood, until ctx ends.
 func (b *Bundles) Run(ctx context.Context, every time.Duration) error {
-	for {
-		if !pause(ctx, every/2+time.Duration(b.random.Int64N(int64(every)))) {
-			return nil
-		}
+	moods := troubles(b.random)
+	for n := 1; pause(ctx, every/2+time.Duration(b.random.Int64N(int64(every)))); n++ {
 		var err error
-		switch n := b.random.IntN(20); {
-		case n < 4:
+		switch {
+		case n%5 == 0:
 			err = b.publish(false)
-		case n == 4 && b.path != "":
+		case n%7 == 0 && b.path != "":
 			err = os.Remove(b.path) // until the next one
 			b.say("missing")
 		default:
@@ -95,10 +93,11 @@ func (b *Bundles) Run(ctx context.Context, every time.Duration) error {
 		}
 		if b.path == "" && b.random.IntN(2) == 0 {
 			b.mu.Lock()
-			b.mood = randomMood(b.random)
+			b.mood = moods(b.mood)
 			b.mu.Unlock()
 		}
 	}
+	return nil
 }
 
 // Settle publishes one last good revision, with nothing wrong, and returns it.

@@ -98,6 +98,7 @@ func (k *Keys) give(ids []string) (given func()) {
 // Run rotates the keys now and then until ctx ends. Between, the file is sometimes spoilt,
 // or the server's mood changes.
 func (k *Keys) Run(ctx context.Context, every time.Duration) error {
+	moods := troubles(k.random)
 	for {
 		if !pause(ctx, every/2) {
 			return nil
@@ -105,7 +106,7 @@ func (k *Keys) Run(ctx context.Context, every time.Duration) error {
 		switch {
 		case k.path == "":
 			k.mu.Lock()
-			k.mood = randomMood(k.random)
+			k.mood = moods(k.mood)
 			k.mu.Unlock()
 		case k.random.IntN(2) == 0:
 			if err := replace(k.path, []byte("no keys")); err != nil {

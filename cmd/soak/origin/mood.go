@@ -28,12 +28,17 @@ func (m mood) String() string {
 	return []string{"up", "slow", "down", "busy", "half", "garbage", "stalled"}[m]
 }
 
-// randomMood is up every other time.
-func randomMood(random *rand.Rand) mood {
-	if random.IntN(2) == 0 {
-		return up
+// troubles returns what the next mood is after another: up after all others, and after up
+// each of the others in turn.
+func troubles(random *rand.Rand) func(mood) mood {
+	order, n := random.Perm(int(moods)-1), 0
+	return func(m mood) mood {
+		if m != up {
+			return up
+		}
+		n++
+		return up + 1 + mood(order[n%len(order)])
 	}
-	return mood(random.IntN(int(moods)))
 }
 
 // whole reports whether what is answered in the mood is what is there.
