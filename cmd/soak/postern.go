@@ -35,7 +35,7 @@ func (s setup) logPath() string    { return filepath.Join(s.dir, "decisions.json
 func (s setup) configuration() string {
 	source := fmt.Sprintf("path: %q", s.bundlePath())
 	if s.bundleURL != "" {
-		source = fmt.Sprintf("url: %q, poll: {min: 200ms, max: 1s, timeout: 5s}", s.bundleURL)
+		source = fmt.Sprintf("url: %q, poll: {min: 1s, max: 2s, timeout: 5s}", s.bundleURL)
 	}
 	log := fmt.Sprintf("to: %q", s.logPath())
 	if s.rotate != "" {
