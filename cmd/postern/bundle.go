@@ -20,9 +20,9 @@ import (
 func bundleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Build, sign and look into bundles",
+		Short: "Build, sign, push and look into bundles",
 	}
-	cmd.AddCommand(bundleBuildCommand(), bundleSignCommand(), bundleInspectCommand())
+	cmd.AddCommand(bundleBuildCommand(), bundleSignCommand(), bundleInspectCommand(), bundlePushCommand())
 	return cmd
 }
 

@@ -151,7 +151,7 @@ func (o *origin) readFrom(archive remote.Archive) (bundle.Source, error) {
 	if err != nil {
 		return bundle.Source{}, fmt.Errorf("bundle %q: %w", o.name, err)
 	}
-	return bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys}, nil
+	return bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys, Now: o.now}, nil
 }
 
 // decides is the archive that what decides was read from.
