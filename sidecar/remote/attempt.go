@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -185,11 +186,16 @@ func readBody(res *http.Response, limit int64) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// inspect reads an archive strictly, to its end. Nothing in it is parsed.
+// inspect reads an archive strictly, to its end.
 func (o Options) inspect(ctx context.Context, content []byte) error {
-	_, err := bundle.DigestSources(ctx, o.Limits, []bundle.Source{{Name: "archive", Archive: content}})
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner // without the name: who asks says it
+	var err error
+	if o.Inspect != nil {
+		err = o.Inspect(ctx, content)
+	} else {
+		_, err = bundle.DigestSources(ctx, o.Limits, []bundle.Source{{Name: "archive", Archive: content}})
+	}
+	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), `bundle "`) {
+		return inner // without the name of the source: who asks says it
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -72,6 +73,43 @@ func TestOptions_credential(t *testing.T) {
 	for _, host := range []string{"other.example", "registry.example:444", "Registry.example.", ""} {
 		if got, err := of(t.Context(), host); err != nil || got != auth.EmptyCredential {
 			t.Errorf("the credentials of %q: %v, %v", host, got.Username, err)
+		}
+	}
+}
+
+// TestOptions_inspect: what says what is wrong with an archive is asked wherever one comes
+// from.
+func TestOptions_inspect(t *testing.T) {
+	one := revision(t, "one")
+	refuse := false
+	of := func(url string) *Source {
+		o := defaults(url)
+		o.Directory = t.TempDir()
+		o.Inspect = func(_ context.Context, archive []byte) error {
+			if !bytes.Equal(archive, one) {
+				t.Errorf("asked about %d bytes, want %d", len(archive), len(one))
+			}
+			if refuse {
+				return errors.New("refused by the test")
+			}
+			return nil
+		}
+		return newSource(t, o)
+	}
+	for _, url := range []string{serve(t, send(one)).URL, newForger(t, one).reference(t, ":prod")} {
+		s := of(url)
+		refuse = true
+		wantFault(t, s, "refused by the test")
+		refuse = false
+		mustFetch(t, s, one)
+		a, _ := s.Latest()
+		if err := s.Keep(a); err != nil {
+			t.Fatal(err)
+		}
+		wantKept(t, s, a)
+		refuse = true
+		if _, ok := s.Kept(); ok {
+			t.Errorf("%s: what is refused is kept", s.Name())
 		}
 	}
 }

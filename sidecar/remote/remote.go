@@ -6,6 +6,7 @@
 package remote
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -38,6 +39,10 @@ type Options struct {
 	Directory string
 	// Limits bound an archive. Its compressed size is bounded by TotalBytes too.
 	Limits bundle.Limits
+	// Inspect says what is wrong with an archive before it is held or used. It must read it
+	// strictly, to its end, within the limits. Nil is [bundle.DigestSources] of a source that
+	// is not signed; of one that must be, whoever has its signers gives them to the same.
+	Inspect func(ctx context.Context, archive []byte) error
 	// UserAgent is what servers are told; empty, it is postern.
 	UserAgent string
 	// Logger is told of failures, once for each run of the same, and of the recovery; nil
