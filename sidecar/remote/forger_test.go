@@ -268,6 +268,18 @@ func TestRegistry_noDirectory(t *testing.T) {
 	s := newSource(t, defaults(f.reference(t, ":prod")))
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	wantFault(t, s, "a directory to copy to")
+	kept := keeper(t, s.options.URL, filepath.Join(t.TempDir(), "kept"))
+	for range 2 {
+		left := filepath.Join(kept.options.own(".copy"), "blobs", "sha256")
+		if err := os.MkdirAll(left, 0o700); err != nil { // by a crash
+			t.Fatal(err)
+		}
+		kept.latest = nil
+		mustFetch(t, kept, revision(t, "one"))
+		if entries, err := os.ReadDir(kept.options.Directory); err != nil || len(entries) > 0 {
+			t.Errorf("the directory has %v, %v", entries, err)
+		}
+	}
 	c, err := manual(0)
 	if err != nil {
 		t.Fatal(err)

@@ -37,8 +37,11 @@ type keptHeader struct {
 }
 
 // keptPath is the file of a source: no two have one.
-func (s *Source) keptPath() string {
-	return filepath.Join(s.options.Directory, strings.TrimPrefix(digestOf([]byte(s.options.URL)), "sha256:")+".bundle")
+func (s *Source) keptPath() string { return s.options.own(".bundle") }
+
+// own is a path in the directory that is this source's alone.
+func (o Options) own(suffix string) string {
+	return filepath.Join(o.Directory, strings.TrimPrefix(digestOf([]byte(o.URL)), "sha256:")+suffix)
 }
 
 // Keep keeps an archive in the directory, in the place of the one before: all of it or, on

@@ -64,7 +64,7 @@ func (e *exchange) askRegistry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "postern-bundle-*")
+	dir, err := e.options.scratch()
 	if err != nil {
 		return fmt.Errorf("a directory to copy to: %w", err)
 	}
@@ -85,6 +85,18 @@ func (e *exchange) askRegistry(ctx context.Context) error {
 	}
 	e.answer = &answer{content: p.content, etag: p.manifest.String()}
 	return nil
+}
+
+// scratch makes an empty directory: among the temporary files, or, as containers may have
+// no place for those, where archives are kept.
+func (o Options) scratch() (string, error) {
+	dir, err := os.MkdirTemp("", "postern-bundle-*")
+	if err == nil || o.Directory == "" {
+		return dir, err
+	}
+	dir = o.own(".copy")
+	// One that a crash left is in the way.
+	return dir, errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
 }
 
 // newOCI makes OPA's downloader, which panics where it cannot use the directory.
