@@ -5,13 +5,10 @@ package server
 import (
 	"bufio"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
-
-	"postern/testdata/harness"
 )
 
 // TestWarm_allocates: on a session that was seen before, with a question that was answered
@@ -52,20 +49,4 @@ func TestWarm_allocates(t *testing.T) {
 	f("ext_authz with a parameter", "GET /ext_authz/invoices/7 HTTP/1.1\r\nHost: a\r\n"+bearer+"\r\n", 1)
 	f("forward-auth", "GET /forward-auth HTTP/1.1\r\nHost: p\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Host: a\r\nX-Forwarded-Uri: /invoices/7\r\n"+bearer+"\r\n", 1)
 	f("auth-request", "GET /auth-request HTTP/1.1\r\nHost: p\r\nX-Original-Method: GET\r\nX-Original-URI: /invoices/7\r\n"+bearer+"\r\n", 1)
-}
-
-// ready is a server that has loaded all it needs, and the header of a session.
-func ready(t testing.TB) (*Server, string) {
-	t.Helper()
-	dir := t.TempDir()
-	harness.Write(t, dir, "bundle/model/data.yaml", "routes: [{match: /health, public: true}, {match: \"GET /invoices/{id}\", require: {permission: \"org:reports:read\"}}]\n")
-	c := harness.Load(t, harness.Write(t, dir, "postern.yaml", fmt.Sprintf(
-		"bundles: [{path: %s}]\nissuers: [{issuer: %q, jwks: %s, authorized_parties: any}]\n",
-		filepath.Join(dir, "bundle"), harness.Issuer, harness.JWKS(t, dir, harness.Key()))))
-	s, err := New(Options{Config: c, Source: Paths(c.Bundles[0].Path)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Reload(t.Context())
-	return s, "Authorization: Bearer " + harness.Sign(t, nil) + "\r\n"
 }

@@ -125,9 +125,16 @@ func TestRules(t *testing.T) {
 			}
 		}
 	}
+	page, err := os.ReadFile("../../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range allRules(t) {
 		if r.Alert == "" {
 			continue
+		}
+		if !bytes.Contains(page, []byte("`"+r.Alert+"`")) {
+			t.Errorf("%s is not in the docs", r.Alert)
 		}
 		if !fires[r.Alert] || !quiet[r.Alert] {
 			t.Errorf("%s: tested to fire %v, to be quiet %v", r.Alert, fires[r.Alert], quiet[r.Alert])

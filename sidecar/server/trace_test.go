@@ -245,12 +245,11 @@ func TestTraces_batches(t *testing.T) {
 	}
 }
 
-// TestTraces_failures: where nothing could be decided, the span is an error; so is what was
-// refused unseen.
+// TestTraces_failures: where nothing could be decided, the span is an error.
 func TestTraces_failures(t *testing.T) {
 	t.Parallel()
 	c := collector.Start(t, nil)
-	s := start(t, standard(t, filepath.Join(t.TempDir(), "none"), "telemetry: {traces: 'http://"+c.HTTP+"', sample: 1}", "limits: {concurrency: 1}"))
+	s := start(t, standard(t, filepath.Join(t.TempDir(), "none"), "telemetry: {traces: 'http://"+c.HTTP+"', sample: 1}"))
 	a := s.ask(sign(t, nil), question)
 	span := spanOf(t, c, a.Header.Get("X-Decision-Id"))
 	if span.GetStatus().GetCode() != otlp.Status_STATUS_CODE_ERROR || span.GetStatus().GetMessage() != "not_ready" || len(span.GetParentSpanId()) != 0 ||

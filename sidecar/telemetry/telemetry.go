@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,7 +100,11 @@ func Open(o Options) (*Telemetry, error) {
 
 // Check reads what [Open] reads.
 func Check(o Options) error {
-	var errs []error
+	if o.Traces == "" && o.Metrics == "" {
+		return nil
+	}
+	_, err := describe(o.Version)
+	errs := []error{err}
 	for _, at := range []string{o.Traces, o.Metrics} {
 		if at != "" {
 			_, err := newEndpoint(at, o)
@@ -110,7 +115,8 @@ func Check(o Options) error {
 }
 
 // describe says what sends: this program, this run of it, this host. The environment adds to
-// it and replaces it, as OpenTelemetry has it: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
+// it and replaces it, as OpenTelemetry has it: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
+// which must be well formed.
 func describe(version string) (*resource.Resource, error) {
 	about, err := resource.New(context.Background(),
 		resource.WithTelemetrySDK(),
@@ -154,11 +160,14 @@ func (t *Telemetry) Close(ctx context.Context) {
 	if t == nil {
 		return
 	}
-	// What could not be sent is counted, and Trouble was told of it.
+	// What could not be sent is counted, and Trouble was told of it. Neither signal takes the
+	// other's time.
+	var both sync.WaitGroup
 	if t.tracer != nil {
-		_ = t.tracer.provider.Shutdown(ctx)
+		both.Go(func() { _ = t.tracer.provider.Shutdown(ctx) })
 	}
 	if t.meters != nil {
-		_ = t.meters.Shutdown(ctx)
+		both.Go(func() { _ = t.meters.Shutdown(ctx) })
 	}
+	both.Wait()
 }

@@ -219,6 +219,8 @@ func TestOpen_refused(t *testing.T) {
 	f("has no certificates", Options{Traces: "https://127.0.0.1:4318", CA: harness.Write(t, dir, "ca.pem", "hush")})
 	f("cert.pem with ", Options{Metrics: "grpcs://127.0.0.1:4318", Cert: harness.Write(t, dir, "cert.pem", "hush"), Key: harness.Write(t, dir, "key.pem", "hush")})
 	f("none of http, https, grpc, grpcs", Options{Traces: "ftp://127.0.0.1"})
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "no-value")
+	f("describe this process", Options{Traces: "http://127.0.0.1:4318"})
 	if err := Check(Options{}); err != nil {
 		t.Errorf("nothing is sent: %v", err)
 	}
