@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,9 +132,32 @@ func TestTable(t *testing.T) {
 		"| demo | 10.00 | 10.00 | 600 | 0 | 200 | 2000 |",
 		"| demo | 1.00 | 2.00 | 2.00 | 2.00 |",
 		"| 1 | 1.0 |",
+		"| the formula, without the load | 1.50 | 2.90 | 3.65 | 4.00 |",
+		"111 requests/s; half have a new\nrevision after 45 s, 90 % after 87 s, 99 % after 110 s, all after 120 s,",
+		"| demo | 22 | 19.5 | 0.2 |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no row %s in %s", want, text)
+		}
+	}
+}
+
+// TestForetold compares the formula with polls that are drawn.
+func TestForetold(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, o := range []options{{min: time.Second, max: 2 * time.Second}, {min: time.Second, max: 10 * time.Second}, {min: 3 * time.Second, max: 3 * time.Second}} {
+		var left []time.Duration
+		for range 20_000 {
+			at := -100*o.max - time.Duration(random.Int64N(int64(o.max))) // the moment is 0, long after the first poll
+			for at < 0 {
+				at += o.min + time.Duration(random.Int64N(int64(o.max-o.min)+1))
+			}
+			left = append(left, at)
+		}
+		for _, q := range []float64{0.1, 0.5, 0.9, 0.99, 1} {
+			if got, want := o.foretold(q), quantile(left, q).Seconds(); math.Abs(got-want) > 0.03*o.max.Seconds() {
+				t.Errorf("%v to %v: the share %v after %.2f s, drawn %.2f s", o.min, o.max, q, got, want)
+			}
 		}
 	}
 }

@@ -30,6 +30,9 @@ func (o options) table(m report.Machine, rows []row) string {
 		b.WriteString(o.server(rows))
 	}
 	b.WriteString(o.spread(rows))
+	if o.source == fromURL {
+		b.WriteString(extrapolated(rows))
+	}
 	return b.String()
 }
 
@@ -66,6 +69,43 @@ func (o options) spread(rows []row) string {
 	for _, r := range rows {
 		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.2f | %.2f |\n", r.name, quantile(r.reached, 0.5).Seconds(),
 			quantile(r.reached, 0.9).Seconds(), quantile(r.reached, 0.99).Seconds(), quantile(r.reached, 1).Seconds())
+	}
+	if o.source == fromURL {
+		fmt.Fprintf(&b, "| the formula, without the load | %.2f | %.2f | %.2f | %.2f |\n", o.foretold(0.5), o.foretold(0.9), o.foretold(0.99), o.foretold(1))
+	}
+	return b.String()
+}
+
+// foretold is after how many seconds the share q of many sidecars have polled, from a moment
+// that has nothing to do with their polls. The time between two polls is drawn evenly from
+// min to max, and what is left of one at any moment is at most r with the probability r/mean
+// up to min, and from there on with 1-(max-r)²/(2·(max-min)·mean).
+func (o options) foretold(q float64) float64 {
+	least, most, mean := o.min.Seconds(), o.max.Seconds(), o.mean().Seconds()
+	if q*mean <= least {
+		return q * mean
+	}
+	return most - math.Sqrt(2*(1-q)*mean*(most-least))
+}
+
+// A fleet of the size and with the polls that the table extrapolates to.
+var large = options{sidecars: 10_000, min: time.Minute, max: 2 * time.Minute}
+
+// extrapolated is what the formulae make of what was measured, for more sidecars than one
+// machine has.
+func extrapolated(rows []row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nNot measured, but reckoned from the above for %d sidecars that poll every %v to %v: %.0f requests/s; half have a new\nrevision after %.0f s, 90 %% after %.0f s, 99 %% after %.0f s, all after %.0f s, and the load in each case.\n",
+		large.sidecars, large.min, large.max, float64(large.sidecars)/large.mean().Seconds(),
+		large.foretold(0.5), large.foretold(0.9), large.foretold(0.99), large.foretold(1))
+	b.WriteString("\n| Bundle | KiB/s while nothing changes | MiB for each change | MiB/s at most then |\n| --- | ---: | ---: | ---: |\n")
+	for _, r := range rows {
+		if r.seen.requests == 0 {
+			continue
+		}
+		rate := float64(large.sidecars) / large.mean().Seconds()
+		change := float64(large.sidecars) * float64(r.archive)
+		fmt.Fprintf(&b, "| %s | %.0f | %s | %s |\n", r.name, rate*float64(r.seen.bytes)/float64(r.seen.requests)/1024, mib(change), mib(rate*float64(r.archive)))
 	}
 	return b.String()
 }
