@@ -33,6 +33,7 @@ type options struct {
 	seed    uint64
 	postern string
 	source  string
+	log     string
 	rotate  string
 	rate    int
 	workers int
@@ -42,7 +43,7 @@ type options struct {
 	between func(addresses map[string]string) (map[string]string, error)
 }
 
-// The values of --source.
+// The values of --source and --log.
 const (
 	fromPath = "path"
 	fromURL  = "url"
@@ -56,6 +57,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	set.Uint64Var(&o.seed, "seed", 0, "what revisions, sessions and failures are drawn from; 0 draws one, which is printed")
 	set.StringVar(&o.postern, "postern", "", "the `path` of the program; without one it is built")
 	set.StringVar(&o.source, "source", fromPath, "where policy comes from: path, a file that is replaced, or url, a server that fails at times")
+	set.StringVar(&o.log, "log", fromPath, "where the decision log goes: path, a file, or url, a server that fails at times")
 	set.StringVar(&o.rotate, "rotate", "", "the `size` from which on the decision log makes place for a new file, such as 16MiB; empty for never")
 	set.IntVar(&o.rate, "rate", 2000, "the most requests a second")
 	set.IntVar(&o.workers, "workers", 9, "how many ask at once; a third of them over gRPC, and a third do abuse at times")
@@ -71,6 +73,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 		return o, fmt.Errorf("--for %v is not from 2s to 5h", o.lasts)
 	case o.source != fromPath && o.source != fromURL:
 		return o, fmt.Errorf("--source %s is neither path nor url", o.source)
+	case o.log != fromPath && o.log != fromURL:
+		return o, fmt.Errorf("--log %s is neither path nor url", o.log)
 	case o.rate < 1 || o.workers < 3 || o.workers > o.rate:
 		return o, fmt.Errorf("%d requests a second of %d workers: want 3 workers or more, and no more than requests", o.rate, o.workers)
 	case o.change < 100*time.Millisecond || o.keys < time.Second:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,7 +133,7 @@ func TestRecords_follow(t *testing.T) {
 		}
 	}
 	write(path, 0, 100)
-	r := &records{path: path, waiting: map[string]logged{}}
+	r := newRecords(nil, path)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- r.follow(ctx) }()
@@ -157,6 +158,36 @@ func TestRecords_follow(t *testing.T) {
 	}
 	if err := r.follow(ctx); err == nil {
 		t.Error("half a record is none")
+	}
+}
+
+// TestRecords_upload: what was not acknowledged comes again, and counts once.
+func TestRecords_upload(t *testing.T) {
+	r := newRecords(nil, "")
+	f := func(want int, acknowledged bool, body string) {
+		t.Helper()
+		if err := r.upload([]byte(body), acknowledged); err != nil {
+			t.Fatal(err)
+		}
+		if lines, _ := r.counts(); lines != want {
+			t.Errorf("%d records after %s, want %d", lines, body, want)
+		}
+	}
+	f(2, true, `[{"decision_id":"a","custom":{"item":0}},{"decision_id":"a","custom":{"item":1}}]`)
+	f(3, true, `[{"decision_id":"a","custom":{"item":0}}]`) // acknowledged before: it is one too many
+	f(4, false, `[{"decision_id":"b","custom":{"item":0}}]`)
+	f(4, false, `[{"decision_id":"b","custom":{"item":0}}]`)
+	f(5, true, `[{"decision_id":"b","custom":{"item":0}},{"decision_id":"b","custom":{"item":1}}]`)
+	f(6, true, `[{"decision_id":"b","custom":{"item":0}}]`)
+	if err := r.upload([]byte(`[{`), true); err == nil {
+		t.Error("half an upload was taken")
+	}
+	got := event{ID: "c"}
+	if err := json.Unmarshal([]byte(`{"decision_id":"c","result":{"allow":true,"status":200},"bundles":{"x":{"revision":"soak-7"}},"custom":{"item":3}}`), &got); err != nil {
+		t.Fatal(err)
+	}
+	if one := got.record(); one.ID != "c" || !one.Allow || one.Status != 200 || one.Revision != "soak-7" || *one.Item != 3 {
+		t.Errorf("%+v", one)
 	}
 }
 

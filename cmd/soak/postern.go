@@ -23,7 +23,8 @@ type setup struct {
 	program   string // empty: it is built
 	bundleURL string // empty: the file
 	jwksURL   string
-	rotate    string // of the decision log; empty for never
+	logURL    string // empty: the file
+	rotate    string // of the decision log's file; empty for never
 }
 
 func (s setup) bundlePath() string { return filepath.Join(s.dir, "bundle.tar.gz") }
@@ -38,7 +39,10 @@ func (s setup) configuration() string {
 		source = fmt.Sprintf("url: %q, poll: {min: 1s, max: 2s, timeout: 5s}", s.bundleURL)
 	}
 	log := fmt.Sprintf("to: %q", s.logPath())
-	if s.rotate != "" {
+	switch {
+	case s.logURL != "":
+		log = fmt.Sprintf("to: %q, upload: {min_delay: 1s, max_delay: 2s, timeout: 5s}, buffer: 4MiB", s.logURL)
+	case s.rotate != "":
 		log += fmt.Sprintf(", rotate: {size: %s, keep: 2}", s.rotate)
 	}
 	return fmt.Sprintf(`http: {listen: "127.0.0.1:0"}

@@ -42,6 +42,12 @@ type records struct {
 	lines   int
 	matched int
 	waiting map[string]logged
+	// unacknowledged has the records of uploads that will come again.
+	unacknowledged map[uint64]bool
+}
+
+func newRecords(j *judge, path string) *records {
+	return &records{j: j, path: path, waiting: map[string]logged{}, unacknowledged: map[uint64]bool{}}
 }
 
 // sampledOf is how many decisions have one that is looked for in the log, and mostWaiting
@@ -176,13 +182,18 @@ func (r *records) line(text string) error {
 	if err := json.Unmarshal([]byte(text), &one); err != nil {
 		return fmt.Errorf("a line of the decision log: %w: %q", err, text)
 	}
+	r.take(one)
+	return nil
+}
+
+// take counts a record.
+func (r *records) take(one record) {
 	r.mu.Lock()
 	r.lines++
 	r.mu.Unlock()
 	if one.Item == nil && sampled(one.ID) {
 		r.meet(one.ID, logged{record: &one})
 	}
-	return nil
 }
 
 // counts are the lines, and the records that were judged.

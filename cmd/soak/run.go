@@ -25,6 +25,7 @@ type soak struct {
 	bundles *origin.Bundles
 	remote  *origin.Keys
 	file    *origin.Keys
+	logs    *origin.Collector
 	traffic *traffic
 	records *records
 	postern *process.Process
@@ -53,7 +54,13 @@ func run(ctx context.Context, o options, dir string, out io.Writer) (*report, er
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	followed := make(chan error, 1)
-	go func() { followed <- s.records.follow(following) }()
+	go func() {
+		if s.log == fromURL {
+			followed <- nil
+			return
+		}
+		followed <- s.records.follow(following)
+	}()
 	err = s.storm(ctx, out)
 	r := s.report()
 	if err != nil {
@@ -91,7 +98,8 @@ func (s *soak) prepare() error {
 		issuers: map[string]*origin.Keys{remoteIssuer: s.remote, fileIssuer: s.file},
 		faults:  map[string]int{}, counts: map[string]map[string]int{},
 	}
-	s.records = &records{j: s.j, path: s.setup.logPath(), waiting: map[string]logged{}}
+	s.records = newRecords(s.j, s.setup.logPath())
+	s.logs = origin.NewCollector(s.seed, s.records.upload, func(err error) { s.j.fault(badRecord, "%v", err) })
 	return nil
 }
 
@@ -104,9 +112,13 @@ func (s *soak) serve() (*http.Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/bundle.tar.gz", s.bundles)
 	mux.Handle("/jwks.json", s.remote)
+	mux.Handle("POST /logs", s.logs)
 	server := &http.Server{Handler: mux}
 	go func() { _ = server.Serve(l) }() // until it is closed
 	s.setup.jwksURL = "http://" + l.Addr().String() + "/jwks.json"
+	if s.log == fromURL {
+		s.setup.logURL = "http://" + l.Addr().String() + "/logs"
+	}
 	if s.source == fromURL {
 		s.setup.bundleURL = "http://" + l.Addr().String() + "/bundle.tar.gz"
 	}
@@ -161,7 +173,7 @@ func (s *soak) storm(ctx context.Context, out io.Writer) error {
 	ctx, stop := context.WithTimeout(ctx, s.lasts)
 	defer stop()
 	var all sync.WaitGroup
-	errs := make(chan error, 5)
+	errs := make(chan error, 6)
 	begin := func(what func(context.Context) error) {
 		all.Go(func() {
 			if err := what(ctx); err != nil {
@@ -173,6 +185,7 @@ func (s *soak) storm(ctx context.Context, out io.Writer) error {
 	begin(func(ctx context.Context) error { return s.bundles.Run(ctx, s.change) })
 	begin(func(ctx context.Context) error { return s.remote.Run(ctx, s.keys) })
 	begin(func(ctx context.Context) error { return s.file.Run(ctx, s.keys) })
+	begin(func(ctx context.Context) error { return s.logs.Run(ctx, 2*s.change) })
 	begin(s.watch)
 	begin(func(ctx context.Context) error { return s.tell(ctx, out) })
 	s.traffic.run(ctx, s.seed)
@@ -233,6 +246,7 @@ const recovery = 30 * time.Second
 // calm ends what is wrong, waits until Postern has the last revision, asks about that one
 // alone, and fills in what is measured of a Postern that runs.
 func (s *soak) calm(ctx context.Context, r *report) error {
+	s.logs.Settle()
 	newest, err := s.bundles.Settle()
 	if err == nil {
 		err = errors.Join(s.remote.Settle(), s.file.Settle())
@@ -252,17 +266,37 @@ func (s *soak) calm(ctx context.Context, r *report) error {
 	if err := s.traffic.quiet(s.sample); err != nil {
 		return err
 	}
-	m, err := s.postern.Metrics()
+	m, err := s.written(ctx)
 	if err != nil {
 		return err
 	}
 	r.reloads = map[string]float64{"ok": m[`postern_bundle_reloads_total{result="ok"}`], "error": m[`postern_bundle_reloads_total{result="error"}`]}
-	// What could not be read is counted among the decisions, and is neither timed nor logged.
-	r.lost, r.decisions = m["postern_decision_log_lost_total"], m["postern_decision_duration_seconds_count"]
+	r.lost, r.decisions = m[lostRecords], m[decisionsMade]
 	r.unread = m["postern_decisions_total"] - r.decisions
 	r.growths, err = growths(s.samples, s.lasts)
 	return err
 }
+
+// written returns the metrics once all records have come, or have had the time to. A file is
+// read to its end when Postern has ended; a server must be sent all before that.
+func (s *soak) written(ctx context.Context) (map[string]float64, error) {
+	for end := time.Now().Add(recovery); ; {
+		m, err := s.postern.Metrics()
+		lines, _ := s.records.counts()
+		if err != nil || s.log == fromPath || time.Now().After(end) || ctx.Err() != nil ||
+			float64(lines)+m[lostRecords] == m[decisionsMade] {
+			return m, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// The metrics of the decision log: what it lost, and what it should have. What could not be
+// read is counted among the decisions, and is neither timed nor logged.
+const (
+	lostRecords   = "postern_decision_log_lost_total"
+	decisionsMade = "postern_decision_duration_seconds_count"
+)
 
 // inForce asks Postern's status for the revision that decides.
 func (s *soak) inForce(revision int) error {

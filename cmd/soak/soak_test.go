@@ -97,7 +97,7 @@ func briefly(t *testing.T, lasts time.Duration) options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return options{postern: program, lasts: lasts, seed: seed, source: fromPath, rate: 400, workers: 6, change: 300 * time.Millisecond, keys: time.Second}
+	return options{postern: program, lasts: lasts, seed: seed, source: fromPath, log: fromPath, rate: 400, workers: 6, change: 300 * time.Millisecond, keys: time.Second}
 }
 
 // built is the real program, built once, in a directory that [TestMain] removes.
@@ -261,6 +261,7 @@ func TestExecute_flags(t *testing.T) {
 	f(2, "--for", "1s")
 	f(2, "--for", "6h")
 	f(2, "--source", "oci")
+	f(2, "--log", "stdout")
 	f(2, "--rate", "0")
 	f(2, "--workers", "2")
 	f(2, "--keys", "10ms")
