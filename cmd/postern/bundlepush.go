@@ -17,6 +17,7 @@ import (
 
 func bundlePushCommand() *cobra.Command {
 	var o remote.PushOptions
+	var signed verifyOptions
 	var annotations map[string]string
 	timeout := 5 * time.Minute
 	cmd := &cobra.Command{
@@ -24,16 +25,18 @@ func bundlePushCommand() *cobra.Command {
 		Short: "Put a bundle into an OCI registry",
 		Long: `Push puts a .tar.gz bundle into an OCI registry, in the form that serve and OPA read,
 lets the tag name it, and prints the reference that names this very bundle, whatever the
-tag names later. The same archive has the same digest. It refuses what serve would refuse.`,
+tag names later. The same archive has the same digest. It refuses what serve would refuse:
+a signed bundle needs --verify-key.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
 			o.Reference, o.Annotations = args[1], annotations
-			return bundlePush(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], o)
+			return bundlePush(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], &signed, o)
 		},
 	}
 	flags := cmd.Flags()
+	signed.register(flags)
 	flags.StringVar(&o.DockerConfig, "docker-config", "", "The docker config.json with the registry's credentials. Helpers are not run.")
 	flags.StringVar(&o.CA, "ca", "", "The authorities that the registry's certificate needs, PEM; without it the system's.")
 	flags.StringVar(&o.Cert, "cert", "", "The certificate that the registry is shown, PEM.")
@@ -43,13 +46,17 @@ tag names later. The same archive has the same digest. It refuses what serve wou
 	return cmd
 }
 
-func bundlePush(ctx context.Context, out, errs io.Writer, path string, o remote.PushOptions) error {
+func bundlePush(ctx context.Context, out, errs io.Writer, path string, signed *verifyOptions, o remote.PushOptions) error {
+	keys, err := signed.signers()
+	if err != nil {
+		return err
+	}
 	archive, err := readArchive(path, bundle.DefaultLimits().TotalBytes)
 	if err != nil {
 		return err
 	}
 	// What is checked is what is pushed, whatever the file is by then.
-	if _, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), []bundle.Source{{Name: path, Archive: archive}}); err != nil {
+	if _, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), []bundle.Source{{Name: path, Archive: archive, Signers: keys}}); err != nil {
 		fmt.Fprintln(errs, err)
 		return exit(exitFailed)
 	}

@@ -69,12 +69,20 @@ func Sources(bundles config.Bundles, o SourceOptions) (Source, error) {
 }
 
 func remoteOptions(b config.Bundle, o SourceOptions) remote.Options {
+	inspect := func(ctx context.Context, archive []byte) error {
+		keys, err := Signers(b)
+		if err != nil {
+			return err
+		}
+		_, err = bundle.DigestSources(ctx, bundle.DefaultLimits(), []bundle.Source{{Archive: archive, Signers: keys}})
+		return err
+	}
 	return remote.Options{
 		URL: b.URL, TokenFile: b.TokenFile, DockerConfig: b.DockerConfig,
 		CA: b.TLS.CA, Cert: b.TLS.Cert, Key: b.TLS.Key, Proxy: b.Proxy,
 		Min: b.Poll.Min, Max: b.Poll.Max, Long: b.Poll.Long, Timeout: b.Poll.Timeout,
 		Directory: o.Directory, Limits: bundle.DefaultLimits(),
-		UserAgent: o.UserAgent, Logger: o.Logger, Now: o.Now,
+		UserAgent: o.UserAgent, Logger: o.Logger, Now: o.Now, Inspect: inspect,
 	}
 }
 

@@ -92,7 +92,8 @@ func (b *bundleServer) publish(content []byte) {
 func remotely(t testing.TB, url, members string, more ...string) *config.Config {
 	t.Helper()
 	c := standard(t, "placeholder", more...)
-	c.Bundles = load(t, fmt.Sprintf("bundles: [{url: %q, poll: {min: 20ms, max: 40ms}%s}]\nissuers: none\n", url, members)).Bundles
+	c.Bundles = load(t, fmt.Sprintf("bundles: [{url: %q%s}]\nissuers: none\n", url, members)).Bundles
+	c.Bundles[0].Poll.Min, c.Bundles[0].Poll.Max = 20*time.Millisecond, 40*time.Millisecond // less than a file may say
 	return c
 }
 
