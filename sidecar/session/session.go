@@ -26,48 +26,54 @@ const (
 )
 
 // A Session is what a verified token says about its bearer. It is immutable and
-// shared between requests.
+// shared between requests. What is read from its JSON is for [Session.Complete].
 type Session struct {
 	// UserID is never empty.
-	UserID string
+	UserID string `json:"user_id"`
 	// SessionID is empty where the token names no session.
-	SessionID string
-	Issuer    string
+	SessionID string `json:"session_id,omitzero"`
+	Issuer    string `json:"issuer"`
 	// Status is the token's own word, "active" or "pending", or "" where it says
 	// nothing. What a pending session may do is not decided here.
-	Status  string
-	Profile Profile
+	Status  string  `json:"status,omitzero"`
+	Profile Profile `json:"profile"`
 	// Org is the active organization, nil without one.
-	Org *Org
+	Org *Org `json:"org,omitzero"`
 	// Features and Plans are nil where the claim is absent or malformed: every check
 	// on it then fails.
-	Features, Plans *Scoped
+	Features *Scoped `json:"features,omitzero"`
+	Plans    *Scoped `json:"plans,omitzero"`
 	// Metadata and Actor are nil where absent or null.
-	Metadata, Actor jsontext.Value
+	Metadata jsontext.Value `json:"metadata,omitzero"`
+	Actor    jsontext.Value `json:"actor,omitzero"`
 	// ActorUser and ActorSession are the actor's own sub and sid (RFC 8693 section 4.1),
 	// empty without an actor that states them.
-	ActorUser, ActorSession string
+	ActorUser    string `json:"-"`
+	ActorSession string `json:"-"`
 	// FactorAge is the minutes since the first and the second factor were verified
 	// when the token was made, -1 for a factor that was not. It is nil where the token
 	// does not say so in exactly this form.
-	FactorAge *[2]float64
+	FactorAge *[2]float64 `json:"factor_age,omitzero"`
 	// IssuedAt is in Unix seconds, 0 where the token does not say.
-	IssuedAt int64
+	IssuedAt int64 `json:"issued_at,omitzero"`
 	// Claims is the whole payload.
-	Claims jsontext.Value
+	Claims jsontext.Value `json:"claims,omitzero"`
 }
 
 // An Org is an active organization. Its ID is never empty, the rest may be.
 type Org struct {
-	ID, Slug, Role string
+	ID   string `json:"id"`
+	Slug string `json:"slug,omitzero"`
+	Role string `json:"role,omitzero"`
 	// Permissions is in the token's order, and may repeat itself.
-	Permissions []string
+	Permissions []string `json:"permissions,omitempty"`
 }
 
 // Scoped lists names of features or plans by who has them: the organization, the
 // user, or both. The lists are in the token's order, and may repeat themselves.
 type Scoped struct {
-	Org, User []string
+	Org  []string `json:"org,omitempty"`
+	User []string `json:"user,omitempty"`
 }
 
 // A Decoder reads the claims of one issuer's tokens. The zero value refuses all.
