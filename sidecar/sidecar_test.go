@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"openapi":      {},
 	"response":     {},
 	"watch":        {},
+	"replay":       {"audit", "authzen", "policy", "request", "response"},
 	"audit":        {},
 	"secretfile":   {},
 	"certificate":  {"secretfile"},
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 	"telemetry":    {"secretfile"},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile", "telemetry",
+		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile", "telemetry", "replay",
 	},
 }
 

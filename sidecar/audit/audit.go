@@ -54,8 +54,20 @@ type Record struct {
 	SpanID  string `json:"span_id,omitzero"`
 	// Input is what the decision can be made again from; see the package policy.
 	Input jsontext.Value `json:"input,omitzero"`
+	// Shadow is what the shadow bundle would have decided. A record that has it is about that,
+	// beside the record of the decision itself, which has the same ID.
+	Shadow *Shadow `json:"shadow,omitzero"`
 	// Nanoseconds is how long the decision took.
 	Nanoseconds int64 `json:"duration_ns"`
+}
+
+// A Shadow is what would have been decided, and by what.
+type Shadow struct {
+	Allow    bool              `json:"allow"`
+	Status   int               `json:"status"`
+	Reasons  []decision.Reason `json:"reasons,omitzero"`
+	Revision string            `json:"revision,omitzero"`
+	Digest   string            `json:"digest,omitzero"`
 }
 
 // queued bounds the records that wait to be written.

@@ -51,8 +51,25 @@ func (r *Record) appendLine(dst []byte) []byte {
 		o.name("input")
 		o.dst = append(o.dst, r.Input...)
 	}
+	if r.Shadow != nil {
+		o.shadow(r.Shadow)
+	}
 	o.number("duration_ns", r.Nanoseconds)
 	return append(o.dst, '}', '\n')
+}
+
+func (o *object) shadow(s *Shadow) {
+	o.name("shadow")
+	inner := object{append(o.dst, '{')}
+	inner.name("allow")
+	inner.dst = strconv.AppendBool(inner.dst, s.Allow)
+	inner.number("status", int64(s.Status))
+	if s.Reasons != nil {
+		inner.reasons(s.Reasons)
+	}
+	inner.stated("revision", s.Revision)
+	inner.stated("digest", s.Digest)
+	o.dst = append(inner.dst, '}')
 }
 
 // An object is one under construction.
