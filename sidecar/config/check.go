@@ -31,6 +31,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.clients()
 	k.opa()
 	k.policy()
+	k.shadow()
 	k.bounds()
 	k.optional("public_url", c.PublicURL, checkPublicURL)
 	k.optional("sign_in_url", c.SignInURL, checkSignInURL)

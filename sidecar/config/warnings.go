@@ -41,6 +41,7 @@ func (c *Config) Warnings() []string {
 	c.warnOPA(warn)
 	c.warnRemotes(warn)
 	c.warnTelemetry(warn)
+	c.warnShadow(warn)
 	return all
 }
 

@@ -65,6 +65,8 @@ type Status struct {
 	// tokens of those who may ask about others.
 	TLS     map[string]certificate.Status `json:"tls,omitempty"`
 	Clients *client.Status                `json:"clients,omitempty"`
+	// Shadow is the bundle that decides nothing and is compared with what does.
+	Shadow *ShadowStatus `json:"shadow,omitempty"`
 }
 
 // BundleStatus is the bundle that decides.
@@ -111,18 +113,9 @@ func (s *Server) status() Status {
 		Issuers:   []IssuerStatus{},
 	}
 	if snap := s.current.Load(); snap != nil {
-		st.Bundle = &BundleStatus{
-			Revision: snap.bundle.Revision,
-			Digest:   snap.bundle.Digest,
-			LoadedAt: snap.loadedAt,
-			Files:    []FileStatus{},
-			Warnings: append([]string{}, snap.bundle.Warnings...),
-		}
-		for _, f := range snap.bundle.Files {
-			st.Bundle.Files = append(st.Bundle.Files, FileStatus(f))
-		}
-		st.Bundle.Entrypoints = entrypoints(snap.policy)
+		st.Bundle = snap.status()
 	}
+	st.Shadow = s.shadow.status()
 	if len(s.identities) > 0 {
 		st.TLS = map[string]certificate.Status{}
 	}
@@ -135,6 +128,21 @@ func (s *Server) status() Status {
 	}
 	for _, ic := range s.config.Issuers.List {
 		st.Issuers = append(st.Issuers, IssuerStatus{Issuer: ic.Issuer, Keys: s.issuers[ic.Issuer].keys.Status()})
+	}
+	return st
+}
+
+func (snap *snapshot) status() *BundleStatus {
+	st := &BundleStatus{
+		Revision:    snap.bundle.Revision,
+		Digest:      snap.bundle.Digest,
+		LoadedAt:    snap.loadedAt,
+		Files:       []FileStatus{},
+		Warnings:    append([]string{}, snap.bundle.Warnings...),
+		Entrypoints: entrypoints(snap.policy),
+	}
+	for _, f := range snap.bundle.Files {
+		st.Files = append(st.Files, FileStatus(f))
 	}
 	return st
 }

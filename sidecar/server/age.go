@@ -91,7 +91,7 @@ func (s *Server) watchAges(ctx context.Context) error {
 const startTimeout = 5 * time.Second
 
 // fetchAtStart asks every server once, before the first load.
-func (s *Server) fetchAtStart(ctx context.Context) {
+func (s *supply) fetchAtStart(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// The error is in the status, and in that of the load.
@@ -99,7 +99,7 @@ func (s *Server) fetchAtStart(ctx context.Context) {
 }
 
 // followServers asks the servers of bundles until ctx ends, and loads what is new.
-func (s *Server) followServers(ctx context.Context) error {
+func (s *supply) followServers(ctx context.Context) error {
 	var all sync.WaitGroup
 	failed := make([]error, len(s.source.origins))
 	for i, o := range s.source.origins {
@@ -109,7 +109,6 @@ func (s *Server) followServers(ctx context.Context) error {
 		all.Go(func() {
 			failed[i] = o.remote.Run(ctx, func() {
 				_ = s.loadBundle(ctx) // reported as in Reload
-				s.age()
 			})
 		})
 	}

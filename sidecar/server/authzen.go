@@ -177,7 +177,7 @@ func (s *Server) evaluations(ctx *fasthttp.RequestCtx) {
 func (s *Server) item(a *asking, body []byte, place int, item *authzen.Item) (_ []byte, allow bool) {
 	a.began = time.Now()
 	if item.Fault != nil {
-		a.input = policy.Input{Now: a.input.Now, Until: a.input.Until}
+		a.input, a.evaluation = policy.Input{Now: a.input.Now, Until: a.input.Until}, nil
 		s.record(a, place, nil, decision.Because(decision.RequestMalformed, item.Fault.Error()))
 		return s.access.told.Failure(body, fasthttp.StatusBadRequest, item.Fault.Error()), false
 	}
@@ -192,7 +192,7 @@ func (s *Server) item(a *asking, body []byte, place int, item *authzen.Item) (_ 
 func (s *Server) evaluate(a *asking, place int, e *authzen.Evaluation) *decision.Answer {
 	answer := &decision.Answer{Decision: decision.Because(decision.NotReady, "")}
 	if a.snapshot != nil {
-		a.input = s.about(a.input, e.Subject)
+		a.input, a.evaluation = s.about(a.input, e.Subject), e
 		var cause error
 		answer, cause = a.snapshot.policy.Evaluate(context.Background(), a.input, e)
 		s.complain(a, answer.Decision, cause)

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"postern/sidecar/audit"
+	"postern/sidecar/authzen"
 	"postern/sidecar/decision"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
@@ -114,6 +115,11 @@ type asking struct {
 	place telemetry.Place
 	batch *batch
 	span  string
+	// What was put to policy, as far as anything was; see [asking.whole].
+	check      *request.Question
+	evaluation *authzen.Evaluation
+	data       *policy.DataQuestion
+	routed     bool
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
@@ -138,6 +144,7 @@ func (s *Server) decide(ctx context.Context, a *asking, q *request.Question) *de
 	if a.snapshot == nil {
 		return &decision.Answer{Decision: decision.Because(decision.NotReady, "")}
 	}
+	a.check = q
 	answer, cause := a.snapshot.policy.Check(ctx, a.input, q)
 	s.complain(a, answer.Decision, cause)
 	return answer
@@ -155,6 +162,9 @@ var neither = decision.Decision{Status: fasthttp.StatusOK}
 func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) {
 	took := time.Since(a.began)
 	s.metrics.decided(a.door, d, took, s.traced(a, item, d, took))
+	if s.shadow != nil {
+		s.shadow.put(a, item, question, d)
+	}
 	if s.audit == nil {
 		return
 	}
@@ -167,6 +177,7 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 		Allow:       d.Allow,
 		Status:      d.Status,
 		Reasons:     d.Reasons,
+		Input:       s.capture(a),
 		Nanoseconds: took.Nanoseconds(),
 	}
 	if item != noItem {

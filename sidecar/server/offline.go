@@ -13,11 +13,11 @@ import (
 	"postern/sidecar/telemetry"
 )
 
-// Check loads the bundle, every issuer's keys, the listeners' certificates and the clients'
+// Check loads the bundle, the shadow's, every issuer's keys, the listeners' certificates and the clients'
 // tokens once, and reports all that is wrong.
 func (s *Server) Check(ctx context.Context) error {
 	_, err := s.loadOnce(ctx)
-	return errors.Join(err, s.loadCredentials(), telemetry.Check(s.telemetryOptions()))
+	return errors.Join(err, s.loadCredentials(), telemetry.Check(s.telemetryOptions()), s.shadow.check(ctx))
 }
 
 // Notes are what [Server.Check] found wrong with certificates and tokens, and no reason to

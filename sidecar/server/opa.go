@@ -171,25 +171,14 @@ func (s *Server) beginOPA(ctx *fasthttp.RequestCtx, door decision.Door) asking {
 func (s *Server) document(a *asking, item int, batch decision.ID, q *policy.DataQuestion) (*policy.Document, error) {
 	q.Session = s.config.OPA.Session
 	found, err := s.evaluated(a, q)
-	d := neither
+	d, kind := policy.Says(found, err)
+	a.data, a.result = q, kind
 	var failed *policy.DataError
 	switch {
 	case errors.As(err, &failed):
-		d, a.result = decision.Because(failed.Code, ""), ""
 		s.complain(a, d, failed.Unwrap())
 	case err != nil:
-		d, a.result = decision.Because(decision.PolicyError, ""), ""
 		s.complain(a, d, err)
-	default:
-		a.result = found.Kind
-		switch {
-		case found.Allow:
-			d = decision.Allowed()
-		case found.Deny:
-			d = decision.Denied()
-		case found.JSON == nil:
-			d = decision.Because(decision.PolicyUndefined, "")
-		}
 	}
 	s.record(a, item, opaapi.Asked(q.Path, batch.String()), d)
 	return found, err

@@ -102,7 +102,7 @@ func (s *Server) fault(a asking, unreadable error) *decision.Decision {
 // route asks policy, and gathers what the answer needs besides. All of it has one deadline:
 // a proxy waits for no more.
 func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAnswer) {
-	a.input.Until = s.until(ctx, a.began)
+	a.input.Until, a.routed = s.until(ctx, a.began), true
 	routed, cause := a.snapshot.policy.Route(ctx, a.input, *a.proxied)
 	answer.Decision, answer.Edits = routed.Decision, routed.Answer.Edits
 	if governs := routed.Governs.Route; governs != nil {

@@ -58,11 +58,9 @@ type Options struct {
 
 // A Server answers decisions. Make it with [New], then [Server.Run] it once.
 type Server struct {
-	config  *config.Config
-	source  Source
-	log     *slog.Logger
+	supply // of the policy that decides
+
 	version string
-	now     func() time.Time
 	serving func(addresses map[string]string)
 
 	verifier  *token.Verifier
@@ -73,12 +71,12 @@ type Server struct {
 	open      map[string]door // see doors
 	identity  []string        // names of the headers that tell an upstream who it is
 	tokens    *cache.Cache[verified]
-	memo      *policy.Memo
 	questions *request.Questions
 	audit     *audit.Log
 	metrics   *metrics
 	telemetry *telemetry.Telemetry // nil where nothing is sent, and before Run
 	tracer    *telemetry.Tracer    // nil where nothing is traced
+	shadow    *shadow              // nil where there is none
 
 	identities   map[string]*certificate.Identity // of the listeners that speak TLS, by name
 	publicHost   string                           // by which local clients may mean this server
@@ -86,16 +84,12 @@ type Server struct {
 
 	description description // what GET /openapi.json answers
 
-	current   atomic.Pointer[snapshot] // nil until the first good bundle; see deciding
-	stale     staleness
-	reload    atomic.Pointer[reload] // the last attempt
-	building  atomic.Bool            // a load is under way, perhaps without its caller
+	stale     staleness // see deciding
 	listening atomic.Bool
 	inFlight  atomic.Int64
 	ended     chan struct{} // closed when a drain begins
 
-	bundleTurn sync.Mutex // keeps loads of the bundle from overlapping
-	keysTurn   sync.Mutex // keeps loads of keys from overlapping
+	keysTurn sync.Mutex // keeps loads of keys from overlapping
 
 	credentialsTurn sync.Mutex // keeps loads of certificates and clients' tokens from overlapping
 
@@ -107,11 +101,8 @@ type Server struct {
 // log's file.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		config:     o.Config,
-		source:     o.Source,
-		log:        o.Logger,
+		supply:     supply{config: o.Config, source: o.Source, log: o.Logger, now: o.Now},
 		version:    o.Version,
-		now:        o.Now,
 		serving:    o.Serving,
 		cookies:    cookies(o.Config),
 		answers:    proxyAnswers(o.Config),
@@ -130,6 +121,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("clients.unix_uids: the users of Unix sockets are not known on this system")
 	}
 	s.reload.Store(&reload{})
+	s.reloaded = func(err error) { s.metrics.reloaded(err) }
 	s.identity = s.answers.Identity.Names()
 	var err error
 	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
@@ -162,6 +154,7 @@ func New(o Options) (*Server, error) {
 		s.clientTokens = client.NewTokens(o.Config.Clients.TokensFile)
 	}
 	s.metrics = newMetrics(s)
+	s.shadow = s.newShadow()
 	s.open = s.doors()
 	return s, nil
 }
@@ -186,6 +179,7 @@ func (s *Server) Reload(ctx context.Context) {
 	// Errors are in the log, in the metrics and in the status.
 	_ = s.source.fetch(ctx)
 	_ = s.loadBundle(ctx)
+	s.shadow.reloadNow(ctx)
 }
 
 // Run binds the listeners, loads bundle and keys, and serves until ctx ends; then it
@@ -222,6 +216,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	for _, i := range s.issuers {
 		helpers.Go(func() { i.keys.Run(background) })
+	}
+	if s.shadow != nil {
+		helpers.Go(func() { s.shadow.run(background) })
 	}
 	// What is bound queues whoever connects: who asks whether the server is ready is told so
 	// from the first answer on.
@@ -334,7 +331,7 @@ func (q quiet) Printf(format string, _ ...any) {
 }
 
 // watchBundle loads the bundle again whenever something below its paths settles.
-func (s *Server) watchBundle(ctx context.Context) error {
+func (s *supply) watchBundle(ctx context.Context) error {
 	return s.watch(ctx, s.source.Watch, func() { _ = s.loadBundle(ctx) })
 }
 
@@ -350,7 +347,7 @@ func (s *Server) watchKeys(ctx context.Context) error {
 	return s.watch(ctx, paths, func() { s.loadKeys(ctx, false) })
 }
 
-func (s *Server) watch(ctx context.Context, paths []string, changed func()) error {
+func (s *supply) watch(ctx context.Context, paths []string, changed func()) error {
 	if len(paths) == 0 {
 		return nil
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"postern/sidecar/bundle"
@@ -22,6 +25,21 @@ type snapshot struct {
 	loadedAt time.Time
 }
 
+// A supply is a source of bundles and what was last loaded from it.
+type supply struct {
+	config   *config.Config
+	source   Source
+	log      *slog.Logger
+	now      func() time.Time
+	memo     *policy.Memo // nil remembers nothing
+	reloaded func(error)  // is told of every load, but of the same failure once
+
+	current    atomic.Pointer[snapshot] // nil until the first good bundle
+	reload     atomic.Pointer[reload]   // the last attempt
+	building   atomic.Bool              // a load is under way, perhaps without its caller
+	bundleTurn sync.Mutex               // keeps loads of the bundle from overlapping
+}
+
 // A reload is the outcome of the last attempt to load a bundle.
 type reload struct {
 	At     time.Time `json:"at"`
@@ -33,7 +51,7 @@ type reload struct {
 // before the one pointer is swapped; a bad bundle changes nothing. Content that is
 // already loaded is not loaded again. What failed is tried again, since the cause may
 // have been a passing one, and is reported once.
-func (s *Server) loadBundle(ctx context.Context) error {
+func (s *supply) loadBundle(ctx context.Context) error {
 	s.bundleTurn.Lock()
 	defer s.bundleTurn.Unlock()
 	source := s.source.pinned(false)
@@ -61,7 +79,7 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	if err != nil {
 		failed := &reload{At: s.now(), Digest: digest, Error: err.Error()}
 		if last.Error != failed.Error || last.Digest != digest {
-			s.metrics.reloaded(err)
+			s.reloaded(err)
 			s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names, "error", err)
 		}
 		// What a hostile archive unfolded to is not kept for the next one.
@@ -72,7 +90,7 @@ func (s *Server) loadBundle(ctx context.Context) error {
 	s.current.Store(next)
 	source.accept(next.bundle, s.log)
 	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
-	s.metrics.reloaded(nil)
+	s.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
 	for _, w := range append(slices.Clone(next.bundle.Warnings), next.policy.Warnings()...) {
 		s.log.Warn("bundle", "warning", w)
@@ -89,7 +107,7 @@ const largeBundle = 1 << 20
 
 // fromKept builds a snapshot from what was kept of the servers of bundles, at a start where
 // what they say now cannot be had or used.
-func (s *Server) fromKept(ctx context.Context, cause error) (*snapshot, Source, error) {
+func (s *supply) fromKept(ctx context.Context, cause error) (*snapshot, Source, error) {
 	source := s.source.pinned(true)
 	digest, err := source.Digest(ctx)
 	if err != nil {
@@ -105,7 +123,7 @@ func (s *Server) fromKept(ctx context.Context, cause error) (*snapshot, Source, 
 
 // settled builds a snapshot of content that was the same before, in, and after the read:
 // half of what somebody is writing may be a good bundle, and a laxer one.
-func (s *Server) settled(ctx context.Context, source Source, before string) (*snapshot, error) {
+func (s *supply) settled(ctx context.Context, source Source, before string) (*snapshot, error) {
 	next, err := s.build(ctx, source)
 	if err != nil {
 		return nil, err
@@ -126,7 +144,7 @@ const loadTimeout = time.Minute
 
 // build loads and compiles the source, within loadTimeout and until ctx ends. A load that
 // goes on without its caller keeps others from beginning.
-func (s *Server) build(ctx context.Context, source Source) (*snapshot, error) {
+func (s *supply) build(ctx context.Context, source Source) (*snapshot, error) {
 	if !s.building.CompareAndSwap(false, true) {
 		return nil, errors.New("an earlier load has not ended yet")
 	}
@@ -151,7 +169,7 @@ func (s *Server) build(ctx context.Context, source Source) (*snapshot, error) {
 }
 
 // compile reads and compiles the source. A panic in a library is an error here.
-func (s *Server) compile(ctx context.Context, source Source) (next *snapshot, err error) {
+func (s *supply) compile(ctx context.Context, source Source) (next *snapshot, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			next, err = nil, fmt.Errorf("loading the bundle panicked: %v", p)
@@ -173,7 +191,7 @@ func (s *Server) compile(ctx context.Context, source Source) (next *snapshot, er
 }
 
 // policyOptions are those of the configuration, with room to remember decisions in.
-func (s *Server) policyOptions() policy.Options {
+func (s *supply) policyOptions() policy.Options {
 	o := PolicyOptions(s.config)
 	o.Memo = s.memo
 	return o
