@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"openapi":      {},
 	"response":     {},
 	"watch":        {},
-	"replay":       {"audit", "authzen", "policy", "request", "response"},
+	"replay":       {"policy", "response"},
 	"audit":        {},
 	"secretfile":   {},
 	"certificate":  {"secretfile"},

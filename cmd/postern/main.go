@@ -51,7 +51,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	}
 	root.AddCommand(
 		serveCommand(), demoCommand(), checkCommand(), tokenCommand(),
-		validateCommand(), testCommand(), explainMemoCommand(), matrixCommand(), diffCommand(), routesCommand(), typesCommand(), bundleCommand(),
+		validateCommand(), testCommand(), explainMemoCommand(), matrixCommand(), diffCommand(), routesCommand(), typesCommand(), bundleCommand(), replayCommand(),
 		failmodesCommand(), versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true

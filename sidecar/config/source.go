@@ -115,8 +115,14 @@ func (b *Bundles) read(d *decoder, n *yaml.Node, path string) {
 }
 
 func (b *Bundles) readText(values []string) error {
-	all := make(Bundles, 0, len(values))
-	for _, v := range values {
+	*b = BundlesAt(values...)
+	return nil
+}
+
+// BundlesAt are the bundles at paths and URLs, as --bundle names them.
+func BundlesAt(places ...string) Bundles {
+	all := make(Bundles, 0, len(places))
+	for _, v := range places {
 		one := DefaultBundle()
 		if isURL(v) {
 			one.URL = v
@@ -125,8 +131,7 @@ func (b *Bundles) readText(values []string) error {
 		}
 		all = append(all, one)
 	}
-	*b = all
-	return nil
+	return all
 }
 
 func (b *Bundles) walk(path string, visit visitor) {

@@ -16,8 +16,8 @@ import (
 	"postern/sidecar/response"
 )
 
-// proxyAnswers is how a configuration has proxies answered.
-func proxyAnswers(c *config.Config) response.Proxy {
+// ProxyAnswers is how a configuration has proxies answered.
+func ProxyAnswers(c *config.Config) response.Proxy {
 	h := c.IdentityHeaders
 	return response.Proxy{
 		Identity: response.IdentityHeaders{

@@ -105,7 +105,7 @@ func New(o Options) (*Server, error) {
 		version:    o.Version,
 		serving:    o.Serving,
 		cookies:    cookies(o.Config),
-		answers:    proxyAnswers(o.Config),
+		answers:    ProxyAnswers(o.Config),
 		access:     newAccess(o.Config),
 		publicHost: publicHost(o.Config),
 		addresses:  map[string]string{},
