@@ -1,0 +1,232 @@
+package replay_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/replay"
+)
+
+// plain is a bundle without a rule or a model of its own.
+func plain(t testing.TB) replay.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "data.json"), []byte(`{"about":"nothing"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return loaded(t, dir)
+}
+
+// record is a line about an admin, with changes: pairs of a text and what takes its place.
+func record(changes ...string) string {
+	return strings.NewReplacer(changes...).Replace(`{"decision_id":"d-1","time":"2026-01-01T00:00:00Z","door":"check","user":"user_1","organization":"org_a","allow":true,"status":200,"revision":"1",` +
+		`"input":{"now":"2026-01-01T00:00:00Z","session":{"user_id":"user_1","issuer":"i","profile":"clerk","org":{"id":"org_a","role":"org:admin"},"claims":{"email":"a@b.example"}},` +
+		`"check":{"any":[{"role":"org:admin"}]}},"duration_ns":1}`)
+}
+
+// TestRun_hostile: every line that is no record is counted and named, and the records around
+// it are decided.
+func TestRun_hostile(t *testing.T) {
+	good := record()
+	o := replay.Options{New: plain(t)}
+	for name, c := range map[string]struct {
+		line  string
+		cause replay.Cause
+	}{
+		"cut":             {good[:len(good)/2], replay.Malformed},
+		"no JSON":         {"postern: fatal error", replay.Malformed},
+		"array":           {"[" + good + "]", replay.Malformed},
+		"null":            {"null", replay.Malformed},
+		"empty object":    {"{}", replay.Malformed},
+		"10 MiB":          {`{"door":"` + strings.Repeat("a", 10<<20) + `"}`, replay.Malformed},
+		"deep":            {strings.Repeat(`{"a":`, 100_000), replay.Malformed},
+		"deep array":      {`{"door":"check","x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}", replay.Malformed},
+		"bad UTF-8":       {record("d-1", "\xff"), replay.Malformed},
+		"member twice":    {record(`"allow":true`, `"allow":true,"allow":false`), replay.Malformed},
+		"outcome lost":    {record(`"allow":true,`, ``), replay.Malformed},
+		"other type":      {record(`"allow":true`, `"allow":"yes"`), replay.Malformed},
+		"unknown input":   {record(`"check":{`, `"admin":true,"check":{`), replay.Malformed},
+		"no input":        {`{"door":"check","allow":true,"status":200}`, replay.NoInput},
+		"session":         {`{"door":"session","allow":true,"status":200}`, replay.OtherDoor},
+		"shadow":          {record(`"duration_ns"`, `"shadow":{"allow":false,"status":403},"duration_ns"`), replay.OfShadow},
+		"overloaded":      {record(`"allow":true,"status":200`, `"allow":false,"status":503,"reasons":[{"code":"overloaded"}]`), replay.Unsettled},
+		"timed out":       {record(`"allow":true,"status":200`, `"allow":false,"status":403,"reasons":[{"code":"policy_timeout"}]`), replay.Unsettled},
+		"token":           {record("a@b.example", "[token]"), replay.Tokens},
+		"input erased":    {`{"door":"check","allow":true,"status":200,"erased":["/input"]}`, replay.Masked},
+		"user erased":     {record(`"user_id":"user_1",`, "", `"duration_ns"`, `"erased":["/input/session/user_id"],"duration_ns"`), replay.Masked},
+		"role masked":     {record(`"duration_ns"`, `"masked":["/input/session/org/role"],"duration_ns"`), replay.Masked},
+		"outcome erased":  {record(`"duration_ns"`, `"erased":["/reasons"],"duration_ns"`), replay.Masked},
+		"withheld":        {record(`"check":{"any":[{"role":"org:admin"}]}`, `"data":{"path":["a"],"withheld":["token"]}`), replay.Credentials},
+		"path of nothing": {record(`"check":{"any":[{"role":"org:admin"}]}`, `"request":{"door":"forward_auth","method":"GET","path":"/a/../b"}`), replay.Malformed},
+	} {
+		got := run(t, good+"\n"+c.line+"\n\n"+good, o)
+		if got.Read != 3 || got.Same != 2 || len(got.Skipped) != 1 || got.Skipped[0].Cause != c.cause || got.Skipped[0].Count != 1 || got.Skipped[0].Lines[0] != "log:2" {
+			t.Errorf("%s: %s", name, table(t, got))
+		}
+	}
+	// What no rule reads may be missing.
+	for _, line := range []string{
+		record(`,"claims":{"email":"a@b.example"}`, "", `"duration_ns"`, `"erased":["/input/session/claims"],"duration_ns"`),
+		record("a@b.example", "***", `"duration_ns"`, `"masked":["/input/session/claims/email","/user"],"duration_ns"`),
+	} {
+		if got := run(t, line, o); got.Same != 1 {
+			t.Errorf("%s: %s", line, table(t, got))
+		}
+	}
+}
+
+// TestRun_changes: both ways are told apart from other reasons, and what is wrong with a text
+// of the log does not reach a terminal or a page.
+func TestRun_changes(t *testing.T) {
+	denied := `"allow":false,"status":403,"reasons":[{"code":"role_required","role":"org:admin","message":"other words"}]`
+	text := strings.Join([]string{
+		record(),
+		record(`"allow":true,"status":200`, denied),
+		record(`"any":[{"role":"org:admin"}]`, `"any":[{"role":"org:owner"}]`, "user_1", "u\x1b[31m|<b>"),
+		record(`"any":[{"role":"org:admin"}]`, `"any":[{"role":"org:owner"}]`, `"allow":true,"status":200`, denied),
+		record(`"any":[{"role":"org:admin"}]`, `"any":[{"role":"org:owner"}]`, `"allow":true,"status":200`, strings.Replace(denied, "org:admin", "org:owner", 1)),
+	}, "\n")
+	text = strings.ReplaceAll(text, "\x1b", `\u001b`)
+	got := run(t, text, replay.Options{New: plain(t)})
+	if got.Same != 2 || got.Allowed.Count != 1 || got.Denied.Count != 1 || got.Reasons.Count != 1 || len(got.Skipped) != 0 {
+		t.Fatalf("report: %s", table(t, got))
+	}
+	plainText := table(t, got)
+	if strings.Contains(plainText, "\x1b") || strings.Index(plainText, "newly allowed: 1\n  role org:admin: role_required -> allow: 1\n") > strings.Index(plainText, "newly denied: 1\n  role org:owner: allow -> role_required: 1\n") {
+		t.Errorf("table:\n%s", plainText)
+	}
+	var markdown, document bytes.Buffer
+	if err := errors.Join(got.WriteMarkdown(&markdown), got.WriteJSON(&document)); err != nil {
+		t.Fatal(err)
+	}
+	if text := markdown.String(); strings.Contains(text, "<b>") || strings.Contains(text, "\x1b") || !strings.Contains(text, "### Newly allowed: 1") {
+		t.Errorf("markdown:\n%s", text)
+	}
+	if text := document.String(); !jsontext.Value(text).IsValid() || !strings.Contains(text, `"deny_to_allow": {`) {
+		t.Errorf("JSON: %s", text)
+	}
+}
+
+// TestRun_order: what is shown does not depend on which processor was faster, and stays
+// within bounds.
+func TestRun_order(t *testing.T) {
+	var text strings.Builder
+	for i := range 3000 {
+		text.WriteString(record("d-1", fmt.Sprint("d-", i), `"any":[{"role":"org:admin"}]`, fmt.Sprintf(`"any":[{"role":"org:r%d"}]`, i%1500)) + "\n")
+	}
+	o := replay.Options{New: plain(t)}
+	first := run(t, text.String(), o)
+	if first.Denied.Count != 3000 || len(first.Denied.Groups) != 1000 || first.Denied.More != 1000 || first.Denied.Groups[0].Examples[0].Line != "log:1" {
+		t.Errorf("%d groups of %d, %d more", len(first.Denied.Groups), first.Denied.Count, first.Denied.More)
+	}
+	for range 3 {
+		if again := run(t, text.String(), o); table(t, again) != table(t, first) {
+			t.Fatal("two reports of one log differ")
+		}
+	}
+}
+
+// endless writes the same record again and again.
+type endless struct {
+	record string
+	left   int
+	rest   string
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.rest == "" {
+		if e.left--; e.left < 0 {
+			return 0, io.EOF
+		}
+		e.rest = e.record
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+// TestRun_memory: memory does not grow with the log.
+func TestRun_memory(t *testing.T) {
+	const lines = 60_000
+	o := replay.Options{New: plain(t)}
+	log := &endless{record: record(`"any":[{"role":"org:admin"}]`, `"any":[{"role":"org:owner"}]`) + "\n", left: lines}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	got, err := replay.Run(t.Context(), []replay.Log{{Name: "log", Reader: log}}, o)
+	if err != nil || got.Denied.Count != lines {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if after.HeapAlloc > before.HeapAlloc+8<<20 {
+		t.Errorf("the heap has grown from %d to %d bytes", before.HeapAlloc, after.HeapAlloc)
+	}
+}
+
+func TestRun_logs(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	fmt.Fprintln(w, record())
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := replay.Options{New: plain(t)}
+	got, err := replay.Run(t.Context(), []replay.Log{
+		{Name: "a", Reader: strings.NewReader(record())},
+		{Name: "b", Reader: bytes.NewReader(append(packed.Bytes(), packed.Bytes()...))},
+		{Name: "c", Reader: strings.NewReader("")},
+		{Name: "d", Reader: strings.NewReader("\n\nx")},
+	}, o)
+	if err != nil || got.Read != 4 || got.Same != 3 || got.Skipped[0].Lines[0] != "d:3" {
+		t.Errorf("Run = %+v, %v", got, err)
+	}
+	// A log that cannot be read is no log without flips.
+	_, err = replay.Run(t.Context(), []replay.Log{{Name: "cut.gz", Reader: bytes.NewReader(packed.Bytes()[:packed.Len()-10])}}, o)
+	if err == nil || !strings.Contains(err.Error(), "cut.gz") {
+		t.Errorf("a cut archive: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := replay.Run(ctx, []replay.Log{{Name: "a", Reader: strings.NewReader(record())}}, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("without time: %v", err)
+	}
+}
+
+// FuzzRun: no log panics, and every line is accounted for.
+func FuzzRun(f *testing.F) {
+	f.Add([]byte(record()))
+	f.Add([]byte(record() + "\n{\"door\":\"check\"}\n\x1f\x8b"))
+	f.Add([]byte(record(`"check":{"any":[{"role":"org:admin"}]}`, `"request":{"door":"ext_authz_grpc","method":"GET","path":"/b","parts":{"envoy":true},"envoy":{"request":{"http":{"method":"GET","path":"/b"}}}}`)))
+	f.Add([]byte(record(`"duration_ns"`, `"erased":["/input/session/claims/email","/x~1y"],"duration_ns"`)))
+	f.Add([]byte("\x1f\x8b\x08"))
+	o := replay.Options{New: plain(f), Examples: 3}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := replay.Run(t.Context(), []replay.Log{{Name: "log", Reader: bytes.NewReader(text)}}, o)
+		if err != nil {
+			return
+		}
+		n := got.Same + got.Allowed.Count + got.Denied.Count + got.Reasons.Count
+		for _, s := range got.Skipped {
+			n += s.Count
+			if s.Cause == replay.Panicked {
+				t.Errorf("a panic: %q", text)
+			}
+		}
+		if n != got.Read {
+			t.Errorf("%d of %d lines are accounted for", n, got.Read)
+		}
+		table(t, got)
+	})
+}
