@@ -68,7 +68,7 @@ func (e Example) text() string {
 	if e.Item != nil {
 		id = fmt.Sprintf("%s item %d", id, *e.Item)
 	}
-	return strings.Join([]string{e.Time.UTC().Format(time.RFC3339), e.Door, e.Who, e.What, cmp.Or(id, "no id"), e.Line}, "  ")
+	return strings.Join([]string{e.Time.UTC().Format(time.RFC3339), e.Door, e.Who, e.What, cmp.Or(id, "no id"), e.Line}, ", ")
 }
 
 // where names the lines, or the first of them.
