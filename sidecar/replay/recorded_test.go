@@ -2,7 +2,6 @@ package replay_test
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -23,68 +22,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "record the logs anew")
-
-// A recording is a bundle that is asked, and by whom.
-type recording struct {
-	bundle, claims string
-	sessions       func(t *testing.T) []map[string]any
-	checks         []string // bodies of POST /v1/checks
-	targets        []string // methods and targets
-	evaluations    []string // bodies of POST /access/v1/evaluation
-	data           []string // paths below /v1/data, with an input each
-}
-
-var recordings = []recording{
-	{
-		bundle: "demo", claims: "clerk",
-		sessions: func(*testing.T) []map[string]any {
-			member := func(org, role, plan string) map[string]any {
-				return map[string]any{"sub": "user_" + role, "o": map[string]any{"id": org, "rol": role, "per": "read,create,export", "fpm": "3,5"}, "fea": "o:invoices,o:reports", "pla": "o:" + plan}
-			}
-			return []map[string]any{
-				member("org_acme", "admin", "pro"), member("org_acme", "member", "pro"), member("org_globex", "analyst", "pro"),
-				member("org_umbrella", "admin", "enterprise"), {"o": nil, "fea": nil, "pla": nil}, {"exp": 1},
-				{"sub": "user_act", "act": map[string]any{"sub": "user_support", "sid": "sess_2"}},
-			}
-		},
-		checks: []string{
-			`{"checks":[{"permission":"org:reports:export"},{"permission":"org:invoices:read"},{"any":[{"role":"org:admin"},{"all":[{"plan":"pro"},{"feature":"reports"}]}]}]}`,
-			`{"checks":[{"permission":"org:invoices:create","resource":{"type":"invoice","amount":20000}},{"permission":"org:invoices:create","resource":{"type":"invoice"}},{"reverification":"strict"}]}`,
-			`{"checks":[{"action":"membership.invite","resource":{"role":"org:member","members":3,"pending":0,"email":"a@acme.example"}},{"action":"organization.switch","resource":{"member":true,"organization":null}}]}`,
-		},
-		targets:     []string{"GET /health", "GET /invoices/7", "POST /invoices", "GET /reports/x?page=2", "GET /nowhere"},
-		evaluations: []string{`{"subject":{"type":"user","id":"user_1"},"action":{"name":"org:invoices:read"},"resource":{"type":"invoice","id":"1","properties":{"amount":5}}}`},
-		data:        []string{`library/answer {"input":{"a":1}}`},
-	},
-	{
-		bundle: "portal", claims: "oidc",
-		sessions: func(t *testing.T) []map[string]any {
-			var all []map[string]any
-			files, err := filepath.Glob("../../testdata/tokens/portal/*.json")
-			if err != nil || len(files) == 0 {
-				t.Fatal("no tokens", err)
-			}
-			for _, file := range files {
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				claims := map[string]any{"v": nil, "o": nil, "fea": nil, "pla": nil, "fva": nil}
-				if err := json.Unmarshal(text, &claims); err != nil {
-					t.Fatal(err)
-				}
-				claims["iss"] = harness.Issuer
-				all = append(all, claims)
-			}
-			return all
-		},
-		checks: []string{
-			`{"checks":[{"permission":"projects:read"},{"permission":"projects:delete"},{"permission":"reports:export"},{"permission":"billing:manage"},{"role":"owner"}]}`,
-			`{"checks":[{"action":"membership.remove","resource":{"user_id":"user_x","role":"member","holders":2}},{"action":"organization.create","resource":{"owned":0}}]}`,
-		},
-		targets: []string{"GET /", "GET /me", "GET /o/northwind/projects/7", "DELETE /o/northwind/projects/7", "GET /o/northwind/reports/x", "GET /o/lagoon/audit"},
-	},
-}
 
 // record drives a server with a decision log that has inputs, and returns the log.
 func (r *recording) record(t *testing.T) string {
@@ -150,7 +87,11 @@ func (r *recording) ask(t *testing.T, url string) {
 	for _, claims := range append(r.sessions(t), nil) {
 		var bearer []string
 		if claims != nil {
-			bearer = []string{"Authorization", "Bearer " + harness.Sign(t, claims), "Cookie", "theme=dark"}
+			token := harness.Sign(t, claims)
+			bearer = []string{"Authorization", "Bearer " + token, "Cookie", "theme=dark"}
+			for range r.evaluations {
+				send("POST", "/access/v1/evaluations", `{"subject":{"type":"session","id":"`+token+`"},"resource":{"type":"report","id":"1"},"evaluations":[{"action":{"name":"org:reports:export"}},{"action":{}}]}`, "Content-Type", "application/json")
+			}
 		}
 		for _, body := range r.checks {
 			send("POST", "/v1/checks", body, bearer...)
@@ -216,7 +157,7 @@ func TestRecorded(t *testing.T) {
 			b := loaded(t, "../../bundles/"+r.bundle)
 			for _, text := range []string{fresh, string(recorded)} {
 				got := run(t, text, replay.Options{New: b})
-				if n := strings.Count(text, "\n"); got.Read != n || got.Replayed != n-1 || got.Same != n-1 || len(got.Skipped) != 1 || got.Skipped[0].Cause != replay.OtherDoor {
+				if n := strings.Count(text, "\n"); got.Read != n || got.Same != got.Replayed || got.Replayed < n/2 || !accounted(got, n) {
 					t.Errorf("%d lines: %s", n, table(t, got))
 				}
 			}
@@ -225,6 +166,16 @@ func TestRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// accounted reports whether all that was not decided again is no decision, or no question.
+func accounted(r *replay.Report, n int) bool {
+	for _, s := range r.Skipped {
+		if s.Cause == replay.OtherDoor && s.Count == 1 || s.Cause == replay.NoInput {
+			n -= s.Count
+		}
+	}
+	return r.Replayed == n
 }
 
 func table(t testing.TB, r *replay.Report) string {
@@ -294,6 +245,7 @@ func TestRecorded_mutated(t *testing.T) {
 	}
 	f("demo", nil, nil, nil)
 	f("demo", []string{
+		"org:reports:export on report: permission_gated_by_feature -> allow: 3",
 		"permission org:reports:export: permission_gated_by_feature -> allow: 3",
 		"route /reports/: permission_gated_by_feature -> allow: 3",
 		`{"any":[{"role":"org:admin"},{"feature":"reports","plan":"pro"}]}: feature_required, plan_required, role_required -> allow: 1`,
