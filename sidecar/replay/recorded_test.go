@@ -118,7 +118,11 @@ func loaded(t testing.TB, path string) replay.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 8}, policy.Options{})
+	memo, err := policy.NewMemo(16 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.New(t.Context(), b, &policy.Bound{Deadline: time.Minute, Abandoned: 8}, policy.Options{Memo: memo})
 	if err != nil {
 		t.Fatal(err)
 	}
