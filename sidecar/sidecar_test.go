@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"dataset":      {"canonical"},
 	"route":        {"request", "model"},
 	"routematcher": {"request"},
-	"policy":       {"authzen", "cache", "canonical", "request", "requirement", "session", "bundle", "dataset", "model", "route"},
+	"policy":       {"authzen", "cache", "canonical", "request", "requirement", "session", "bundle", "dataset", "logmask", "model", "route"},
 	"matrix":       {"request", "session", "bundle", "model", "policy"},
 	"doctor":       {"requirement", "token", "session"},
 	"typegen":      {"model"},
@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"response":     {},
 	"watch":        {},
 	"replay":       {"policy", "response"},
-	"audit":        {},
+	"audit":        {"logmask", "secretfile"},
 	"secretfile":   {},
 	"certificate":  {"secretfile"},
 	"client":       {"secretfile"},
@@ -70,7 +70,7 @@ var only = map[string][]string{
 	"github.com/maypok86/otter":                        {"cache"},
 	"github.com/prometheus/client_golang":              {"server", "telemetry"},
 	"go.yaml.in/yaml":                                  {"bundle", "config", "matrix"},
-	"net/http":                                         {"token", "server", "route", "routematcher", "remote", "telemetry"},
+	"net/http":                                         {"token", "server", "route", "routematcher", "remote", "telemetry", "audit"},
 	"go.opentelemetry.io":                              {"telemetry"},
 }
 
