@@ -118,6 +118,9 @@ func explainRoute(w *errWriter, r request.Proxied, e route.Explanation) {
 		} else if d.Redirect != "" {
 			w.printf("  and sends a session that may not to %s\n", d.Redirect)
 		}
+		if e.Route.Logged {
+			w.printf("  and denies what the decision log cannot take\n")
+		}
 	}
 	if len(e.Methods) > 0 {
 		w.printf("  the path is listed for %s\n", strings.Join(e.Methods, ", "))

@@ -156,6 +156,8 @@ type Route struct {
 	OrganizationSlug string
 	// Deny is how a denial for want of permission looks.
 	Deny Deny
+	// Logged denies what the decision log cannot take.
+	Logged bool
 	// Position is where the route stands, for whoever finds fault with it later.
 	Position Position
 }

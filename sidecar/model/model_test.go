@@ -53,7 +53,7 @@ const whole = `{
 		{"match": "GET /invoices/{id}", "name": "n", "description": "d", "require": {"permission": "org:invoices:create"}},
 		{"match": "/health", "public": true},
 		{"match": "/o/{org}/", "organization": "{org}", "require": {"any": [{"role": "member"}, {"all": [{"feature": "o:reports"}, {"plan": "u:gold"}]}]}, "deny": {"status": 404}},
-		{"match": "/in", "require": {"role": "org:owner"}, "deny": {"redirect": "/sign-in"}},
+		{"match": "/in", "require": {"role": "org:owner"}, "deny": {"redirect": "/sign-in"}, "logged": "required"},
 		{"match": "/me", "signed_in": true},
 		{"match": "/s/{slug}/", "organization_slug": "{slug}"}
 	]
@@ -103,6 +103,8 @@ func TestParse(t *testing.T) {
 		"required":            {len(m.Routes[2].Require.Any), 2},
 		"status":              {m.Routes[2].Deny.Status, 404},
 		"redirect":            {m.Routes[3].Deny.Redirect, "/sign-in"},
+		"logged":              {m.Routes[3].Logged, true},
+		"not logged":          {m.Routes[2].Logged, false},
 		"route's position":    {m.Routes[3].Position.File, "/routes/3"},
 	} {
 		if pair[0] != pair[1] {
@@ -275,6 +277,9 @@ func TestParse_routeMistakes(t *testing.T) {
 	f(`{"match": "/", "public": "true"}`, "must be true or false")
 	f(`{"match": "/", "public": true, "require": {"role": "org:admin"}}`, "not both")
 	f(`{"match": "/", "public": true, "deny": {"status": 404}}`, "never denied")
+	f(`{"match": "/", "public": true, "logged": "optional"}`, "logged can only be required; leave it out")
+	f(`{"match": "/", "public": true, "logged": ""}`, "logged can only be required; leave it out")
+	f(`{"match": "/", "public": true, "logged": true}`, "must be a string, not")
 	f(`{"match": "/", "public": true, "organization": "{org}"}`, "either public or asks for something")
 	f(`{"match": "/", "requires": {"role": "org:admin"}}`, `unknown key "requires"; did you mean "require"?`)
 	f(`{"match": "/", "require": {"roles": "org:admin"}}`, `"role"`)

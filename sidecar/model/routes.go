@@ -45,8 +45,10 @@ func (c *checker) route(entry *node) Route {
 			r.OrganizationSlug = c.someText(n)
 		case "deny":
 			r.Deny = c.deny(n)
+		case "logged":
+			r.Logged = c.logged(n)
 		default:
-			c.unknown(n, "match", "name", "description", "public", "signed_in", "require", "organization", "organization_slug", "deny")
+			c.unknown(n, "match", "name", "description", "public", "signed_in", "require", "organization", "organization_slug", "deny", "logged")
 		}
 	}
 	if _, ok := entry.value.(map[string]any); ok {
@@ -87,6 +89,15 @@ func (c *checker) onlyTrue(n *node) bool {
 		c.failf(n, "%s can only be true; leave it out", n.title())
 	}
 	return value != nil && *value
+}
+
+// logged reads what a route demands of the decision log.
+func (c *checker) logged(n *node) bool {
+	const required = "required"
+	if text := c.text(n); text != required && n.value == any(text) {
+		c.failf(n, "logged can only be required; leave it out")
+	}
+	return n.value == any(required)
 }
 
 func (c *checker) someText(n *node) string {
