@@ -59,6 +59,7 @@ type Policy struct {
 	store     *dataset.Store
 	nobody    decision.Known
 	data      *data
+	logMask   *logMask // nil where the bundle does not say what is logged
 	// actions are the names of organization actions, where a bundle's own rule decides checks
 	// and with them the evaluations of sessions; else nil.
 	actions map[string]bool
@@ -121,6 +122,9 @@ func New(ctx context.Context, b *bundle.Bundle, bound *Bound, o Options) (p *Pol
 		return nil, err
 	}
 	if p.data, err = newData(compiled, b.Data, o.Readable); err != nil {
+		return nil, err
+	}
+	if p.logMask, err = compiled.logMask(ctx, b, bound); err != nil {
 		return nil, err
 	}
 	return p, p.learn(b.Model)
@@ -247,19 +251,24 @@ var errUndefined = errors.New("the entrypoint is undefined for this input")
 // eval runs one entrypoint on one input within the bound, and notes what it reads.
 func (p *Policy) eval(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, read *dataset.Reading, now time.Time) (any, error) {
 	return run(ctx, p.bound, func(ctx context.Context) (any, error) {
-		results, err := q.Eval(ctx,
-			rego.EvalParsedInput(input),
-			rego.EvalTransaction(read),
-			rego.EvalTime(now),
-		)
-		if err != nil {
-			return nil, discreet(err)
-		}
-		if len(results) != 1 || len(results[0].Expressions) != 1 {
-			return nil, errUndefined
-		}
-		return results[0].Expressions[0].Value, nil
+		return evalOne(ctx, q, input, read, now)
 	})
+}
+
+// evalOne is the one result of a query.
+func evalOne(ctx context.Context, q rego.PreparedEvalQuery, input ast.Value, read *dataset.Reading, now time.Time) (any, error) {
+	results, err := q.Eval(ctx,
+		rego.EvalParsedInput(input),
+		rego.EvalTransaction(read),
+		rego.EvalTime(now),
+	)
+	if err != nil {
+		return nil, discreet(err)
+	}
+	if len(results) != 1 || len(results[0].Expressions) != 1 {
+		return nil, errUndefined
+	}
+	return results[0].Expressions[0].Value, nil
 }
 
 // discreet is an evaluator's error without its message, which quotes the operands of a
