@@ -35,7 +35,7 @@ func (c *Config) check(r *report, policyOnly bool) {
 	k.bounds()
 	k.optional("public_url", c.PublicURL, checkPublicURL)
 	k.optional("sign_in_url", c.SignInURL, checkSignInURL)
-	k.optional("decision_log.to", c.DecisionLog.To, checkPath)
+	k.decisionLog()
 	k.identityHeaders()
 	k.telemetry()
 	if c.UnavailableStatus != http403 && c.UnavailableStatus != http503 {

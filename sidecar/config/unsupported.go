@@ -8,11 +8,6 @@ import (
 // notYet is what the file can say and this build cannot do. Saying it is a mistake, as
 // it would have no effect. A key stands for all that is below it.
 var notYet = []struct{ key, what string }{
-	{"decision_log.required", "more of the decision log than where it is"},
-	{"decision_log.sample", "more of the decision log than where it is"},
-	{"decision_log.buffer", "more of the decision log than where it is"},
-	{"decision_log.rotate", "more of the decision log than where it is"},
-	{"decision_log.upload", "more of the decision log than where it is"},
 }
 
 // Unsupported lists what c says that this build cannot do yet, each with where it

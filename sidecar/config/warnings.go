@@ -36,6 +36,7 @@ func (c *Config) Warnings() []string {
 	if len(c.Policy.Builtins) > 0 {
 		warn("policy.builtins", "policies may call %s: their decisions are not memoised", strings.Join(c.Policy.Builtins, ", "))
 	}
+	c.warnLog(warn)
 	c.warnProxies(warn)
 	c.warnAuthZEN(warn)
 	c.warnOPA(warn)
