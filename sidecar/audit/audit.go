@@ -1,16 +1,13 @@
 // Package audit is the decision log: one record for each decision, written off the
 // request path. A record never holds a token, not even one that a caller put where a name
 // belongs.
+//
+// What is on the request path is [Log.Write] alone: it puts a record into a queue that is
+// bounded by bytes, and never waits. One goroutine takes it from there: it encodes, has the
+// bundle mask, and hands lines to a file or to a server.
 package audit
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"os"
-	"regexp"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -59,6 +56,12 @@ type Record struct {
 	Shadow *Shadow `json:"shadow,omitzero"`
 	// Nanoseconds is how long the decision took.
 	Nanoseconds int64 `json:"duration_ns"`
+
+	// Required is a record without which its decision is not given: it is never dropped by a
+	// mask, and refused while what was logged before cannot be written.
+	Required bool `json:"-"`
+	// Mask is the bundle's say about the record; nil where it has none.
+	Mask Mask `json:"-"`
 }
 
 // A Shadow is what would have been decided, and by what.
@@ -70,156 +73,13 @@ type Shadow struct {
 	Digest   string            `json:"digest,omitzero"`
 }
 
-// queued bounds the records that wait to be written.
-const queued = 4096
-
-// A Log writes records as JSON lines. The nil Log keeps nothing.
-type Log struct {
-	records chan Record
-	dropped atomic.Uint64
-	failed  atomic.Uint64
-	hurry   chan struct{} // has a mark where the writer should not wait
-	done    chan struct{}
-	lost    func(error)
-
-	mu     sync.RWMutex // keeps Close from closing records under a Write
-	closed bool
-}
-
-// Open starts a log to stdout, stderr, or a file that is appended to and made if need
-// be, readable by its owner alone. For none it returns nil. The callback is told of the
-// first record of every run of records that could not be written.
-func Open(destination string, lost func(error)) (*Log, error) {
-	switch destination {
-	case "", "none":
-		return nil, nil
-	case "stdout":
-		return start(os.Stdout, nil, lost), nil
-	case "stderr":
-		return start(os.Stderr, nil, lost), nil
+// size is the room that a record takes while it waits, roughly. What it shares with others
+// counts as its own.
+func (r *Record) size() int {
+	const fixed, ofReason = 512, 192
+	n := fixed + len(r.Question) + len(r.Input) + len(r.Method) + len(r.Host) + len(r.Path) + len(r.User) + len(r.Session) + len(r.Organization)
+	for i := range r.Reasons {
+		n += ofReason + len(r.Reasons[i].Message)
 	}
-	file, err := os.OpenFile(destination, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open decision log: %w", err)
-	}
-	return start(file, file, lost), nil
-}
-
-func start(w io.Writer, closer io.Closer, lost func(error)) *Log {
-	l := &Log{records: make(chan Record, queued), hurry: make(chan struct{}, 1), done: make(chan struct{}), lost: lost}
-	go l.write(w, closer)
-	return l
-}
-
-// Write hands a record over. It never waits: where the writer is too slow, the record is
-// dropped and counted.
-func (l *Log) Write(r Record) {
-	if l == nil {
-		return
-	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.closed {
-		l.dropped.Add(1)
-		return
-	}
-	select {
-	case l.records <- r:
-	default:
-		l.dropped.Add(1)
-	}
-	if len(l.records) > queued/2 {
-		l.hasten()
-	}
-}
-
-// hasten ends the writer's wait.
-func (l *Log) hasten() {
-	select {
-	case l.hurry <- struct{}{}:
-	default:
-	}
-}
-
-// Lost counts the records that were dropped, or could not be written.
-func (l *Log) Lost() uint64 {
-	if l == nil {
-		return 0
-	}
-	return l.dropped.Load() + l.failed.Load()
-}
-
-// Close writes what waits and ends the log.
-func (l *Log) Close() {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.records)
-		l.hasten()
-	}
-	l.mu.Unlock()
-	<-l.done
-}
-
-// gather is how long records wait for others to be written with. To wake the writer for
-// each one costs more than to write it.
-const gather = 5 * time.Millisecond
-
-// write is the only writer.
-func (l *Log) write(w io.Writer, closer io.Closer) {
-	defer close(l.done)
-	var text, line []byte
-	failing := false
-	for r := range l.records {
-		l.wait()
-		text, line = text[:0], line[:0]
-		n := uint64(0)
-		for {
-			line = r.appendLine(line[:0])
-			text = append(text, withoutTokens(line)...)
-			if n++; len(l.records) == 0 || len(text) > largest {
-				break
-			}
-			r = <-l.records
-		}
-		_, err := w.Write(text)
-		if err != nil {
-			// A full disk must not stop the log for good: start over with the next records.
-			l.failed.Add(n)
-			if !failing && l.lost != nil {
-				l.lost(err)
-			}
-		}
-		failing = err != nil
-	}
-	if closer != nil {
-		closer.Close()
-	}
-}
-
-// largest bounds what is written at once, in bytes.
-const largest = 1 << 20
-
-// wait lets records gather, until many have or the log is closed.
-func (l *Log) wait() {
-	timer := time.NewTimer(gather)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-l.hurry:
-	}
-}
-
-// jws is what a compact JWS looks like: its header begins with {" in base64url.
-var jws = regexp.MustCompile(`eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`)
-
-// withoutTokens takes whatever looks like a token out of a line.
-func withoutTokens(line []byte) []byte {
-	if !bytes.Contains(line, []byte("eyJ")) {
-		return line
-	}
-	return jws.ReplaceAll(line, []byte("[token]"))
+	return n
 }

@@ -1,9 +1,9 @@
 package audit
 
 import (
-	"bytes"
+	"bufio"
+	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,28 +18,60 @@ import (
 	"postern/sidecar/decision"
 )
 
-func TestOpen_file(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "decisions.jsonl")
-	for i := range 2 { // the second log appends
-		l, err := Open(path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Write(Record{ID: "d", Time: time.Unix(1, 0).UTC(), Door: "check", Item: &i, Status: 403, Reasons: decision.Denied().Reasons})
-		l.Close()
-		l.Close()
-		l.Write(Record{})
-		if l.Lost() != 1 {
-			t.Errorf("Lost() = %d after a write to a closed log, want 1", l.Lost())
+// opened is a log that its test closes, at the latest.
+func opened(t testing.TB, o Options) *Log {
+	t.Helper()
+	l, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shut(l) })
+	return l
+}
+
+// shut closes a log that is well.
+func shut(l *Log) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l.Close(ctx)
+}
+
+// eventually waits until something holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+func contents(t testing.TB, path string) string {
+	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return string(text)
+}
+
+func TestOpen_file(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "decisions.jsonl")
+	for i := range 2 { // the second log appends
+		l := opened(t, Options{To: path})
+		l.Write(&Record{ID: "d", Time: time.Unix(1, 0).UTC(), Door: "check", Item: &i, Status: 403, Reasons: decision.Denied().Reasons})
+		shut(l)
+		shut(l)
+		if l.Write(&Record{}) || l.Lost() != 1 {
+			t.Errorf("Lost() = %d after a write to a closed log, want 1", l.Lost())
+		}
+		if s := l.Status(); s.Records[Written] != 1 || s.Failing || s.QueuedBytes != 0 || s.To != path {
+			t.Errorf("status %+v", s)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(contents(t, path)), "\n")
 	if len(lines) != 2 {
-		t.Fatalf("%d lines, want 2:\n%s", len(lines), text)
+		t.Fatalf("%d lines, want 2:\n%s", len(lines), lines)
 	}
 	var r map[string]any
 	if err := json.Unmarshal([]byte(lines[1]), &r); err != nil {
@@ -54,95 +86,143 @@ func TestOpen_file(t *testing.T) {
 }
 
 func TestOpen_nothing(t *testing.T) {
-	l, err := Open("none", nil)
+	l, err := Open(Options{To: "none"})
 	if l != nil || err != nil {
 		t.Errorf("Open(none) = %v, %v", l, err)
 	}
-	l.Write(Record{})
-	l.Close()
-	if l.Lost() != 0 {
+	if l.Write(&Record{}) {
+		t.Error("the nil log took a record")
+	}
+	l.Reopen()
+	shut(l)
+	if l.Lost() != 0 || l.Status().To != "none" {
 		t.Error("the nil log lost something")
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory"), nil); err == nil {
+	if _, err := Open(Options{To: filepath.Join(t.TempDir(), "no", "such", "directory")}); err == nil {
 		t.Error("Open in a missing directory succeeded")
 	}
 }
 
-// stalled is a destination that takes nothing until it is let go.
-type stalled struct {
-	bytes.Buffer
-	let chan struct{}
-}
-
-func (s *stalled) Write(p []byte) (int, error) {
-	<-s.let
-	return s.Buffer.Write(p)
-}
-
-// TestWrite_neverWaits: a destination that stalls costs records, not requests.
+// TestWrite_neverWaits: a destination that stalls costs records, not requests, and the end
+// of the log does not wait for it.
 func TestWrite_neverWaits(t *testing.T) {
-	s := &stalled{let: make(chan struct{})}
-	l := start(s, nil, nil)
-	var writers sync.WaitGroup
-	for range 4 {
-		writers.Go(func() {
-			for range queued {
-				l.Write(Record{Door: "check"})
+	pipe, stalled, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	l := (&Log{sink: newFile("", Rotate{}, stalled)}).start(Options{Buffer: 256 << 10})
+	const writers, each = 4, 4096
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range each {
+				l.Write(&Record{Door: "check"})
 			}
 		})
 	}
-	writers.Wait()
+	all.Wait()
 	lost := l.Lost()
 	if lost == 0 {
 		t.Error("nothing was dropped")
 	}
-	close(s.let)
-	l.Close()
-	if written := uint64(strings.Count(s.String(), "\n")); written+lost != 4*queued {
-		t.Errorf("%d written and %d lost of %d", written, lost, 4*queued)
+	if q := l.Status().QueuedBytes; q > 256<<10 {
+		t.Errorf("%d bytes wait, more than there is room for", q)
+	}
+	read := make(chan int)
+	go func() {
+		n, lines := 0, bufio.NewScanner(pipe)
+		for lines.Scan() {
+			n++
+		}
+		read <- n
+	}()
+	shut(l)
+	stalled.Close()
+	if written := <-read; uint64(written)+lost != writers*each || l.Status().Records[Written] != uint64(written) {
+		t.Errorf("%d written, %d lost of %d; %+v", written, lost, writers*each, l.Status())
 	}
 }
 
-type full struct{ left int }
-
-func (f *full) Write(p []byte) (int, error) {
-	if f.left--; f.left < 0 {
-		return len(p), nil
+// TestClose_stalled: the end of a log is bounded, and what is left is lost.
+func TestClose_stalled(t *testing.T) {
+	pipe, stalled, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return 0, errors.New("no space left on device")
-}
-
-// TestWrite_recovers: after a full disk the log goes on, and what was lost is counted.
-func TestWrite_recovers(t *testing.T) {
-	f := &full{left: 1}
-	var told []error
-	l := start(f, nil, func(err error) { told = append(told, err) })
-	l.Write(Record{})
-	for l.Lost() == 0 {
-		time.Sleep(time.Millisecond)
+	l := (&Log{sink: newFile("", Rotate{}, stalled)}).start(Options{})
+	for range 2000 {
+		l.Write(&Record{Door: "check"})
 	}
-	l.Write(Record{})
-	l.Close()
-	if len(told) != 1 || told[0].Error() != "no space left on device" {
-		t.Errorf("told of %v, want of the full disk, once", told)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	l.Close(ctx)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("closing took %s", took)
 	}
-	if f.left != -1 || l.Lost() != 1 {
-		t.Errorf("left %d, lost %d, want one failed write and one good one", f.left, l.Lost())
+	pipe.Close() // so that the writer ends
+	<-l.done
+	if s := l.Status(); s.Records[Written]+s.Lost[LostWrite] != 2000 || s.Lost[LostWrite] == 0 {
+		t.Errorf("status %+v", s)
 	}
 }
 
 // TestWrite_withoutTokens: a token is taken out wherever a caller put it.
 func TestWrite_withoutTokens(t *testing.T) {
 	const raw = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl"
-	var out bytes.Buffer
-	l := start(&out, nil, nil)
-	l.Write(Record{
+	path := filepath.Join(t.TempDir(), "d")
+	l := opened(t, Options{To: path})
+	l.Write(&Record{
 		Question: []byte(`{"any":[{"role":"` + raw + `"},{"permission":"org:eyJ:read"}]}`),
 		Reasons:  []decision.Reason{{Code: decision.RoleRequired, Role: raw, Message: "not Bearer " + raw + "!"}},
 	})
-	l.Close()
-	if text := out.String(); strings.Contains(text, "eyJh") || strings.Contains(text, "eyJz") || strings.Count(text, "[token]") != 3 || !strings.Contains(text, "org:eyJ:read") {
+	shut(l)
+	if text := contents(t, path); strings.Contains(text, "eyJh") || strings.Contains(text, "eyJz") || strings.Count(text, "[token]") != 3 || !strings.Contains(text, "org:eyJ:read") {
 		t.Errorf("record: %s", text)
+	}
+}
+
+// TestWithoutTokens: other spellings of a token, and what only looks a little like one.
+func TestWithoutTokens(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := string(withoutTokens([]byte(text))); strings.TrimSuffix(got, "\n") != want {
+			t.Errorf("withoutTokens(%s) = %s, want %s", text, got, want)
+		}
+	}
+	f(`{"a":"eyJhbGciOiJSUzI1NiJ9%2EeyJzdWIiOiJ1c2VyXzEifQ%2ec2lnbmF0dXJl"}`, `{"a":"[token]"}`)
+	f(`{"a":"\u0065yJhbGciOiJSUzI1NiJ9\u002eeyJzdWIi.c2ln"}`, `{"a":"[token]"}`)
+	f(`{"a":"eyJhbGciOiJSUzI1NiJ9","b":"eyJzdWIiOiJ1c2VyXzEifQ"}`, `{"a":"[token]","b":"[token]"}`)
+	f(`{"a":"eyAiYWxnIjoiUlMyNTYifQ.eyAic3ViIjoidSJ9.c2lnbmF0dXJlc2ln"}`, `{"a":"[token]"}`)
+	f(`{"host":"ew0.example.com","a":"eyJ","b":"org:eyJ:read","c":"keyJob"}`, `{"host":"ew0.example.com","a":"eyJ","b":"org:eyJ:read","c":"keyJob"}`)
+	f(`{"a":"\u0001"}`, `{"a":"\u0001"}`)
+}
+
+// TestSample: the share is kept, for one id it is always the same, and smaller shares are
+// parts of larger ones.
+func TestSample(t *testing.T) {
+	l := opened(t, Options{To: filepath.Join(t.TempDir(), "d")})
+	const n = 20_000
+	in := 0
+	for range n {
+		id := decision.NewID()
+		small, large := l.Sample(id, 0.1), l.Sample(id, 0.3)
+		if small && !large || small != l.Sample(id, 0.1) {
+			t.Fatalf("%s: in 0.1: %v, in 0.3: %v", id, small, large)
+		}
+		if small {
+			in++
+		}
+		if l.Sample(id, 0) || !l.Sample(id, 1) {
+			t.Fatal("none or all")
+		}
+	}
+	if in < n/10-300 || in > n/10+300 { // more than six standard deviations
+		t.Errorf("%d of %d in a share of 0.1", in, n)
+	}
+	if l.Status().Records[Sampled] == 0 || l.Lost() != 0 {
+		t.Errorf("status %+v: what is sampled out is no loss", l.Status())
 	}
 }
 
@@ -184,17 +264,5 @@ func fill(v reflect.Value) {
 				fill(f.Index(0))
 			}
 		}
-	}
-}
-
-func BenchmarkAppendLine(b *testing.B) {
-	r := Record{
-		ID: "01234567-89ab-4def-8123-456789abcdef", Time: time.Now().UTC(), Door: "check", Question: []byte(`{"any":[{"permission":"org:invoices:read"}]}`),
-		Issuer: "https://clerk.example.com", User: "user_1", Session: "sess_1", Organization: "org_1", Allow: true, Status: 200, Revision: "1", Digest: strings.Repeat("a", 64), Nanoseconds: 2000,
-	}
-	b.ReportAllocs()
-	var line []byte
-	for b.Loop() {
-		line = withoutTokens(r.appendLine(line[:0]))
 	}
 }

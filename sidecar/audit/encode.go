@@ -76,6 +76,9 @@ func (o *object) shadow(s *Shadow) {
 type object struct{ dst []byte }
 
 func (o *object) name(name string) {
+	if o.dst == nil {
+		o.dst = []byte{'{'}
+	}
 	if last := o.dst[len(o.dst)-1]; last != '{' {
 		o.dst = append(o.dst, ',')
 	}

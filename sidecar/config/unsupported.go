@@ -7,8 +7,7 @@ import (
 
 // notYet is what the file can say and this build cannot do. Saying it is a mistake, as
 // it would have no effect. A key stands for all that is below it.
-var notYet = []struct{ key, what string }{
-}
+var notYet = []struct{ key, what string }{}
 
 // Unsupported lists what c says that this build cannot do yet, each with where it
 // stands. [Load] refuses it.

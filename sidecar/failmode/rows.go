@@ -46,10 +46,14 @@ func policies() []Row {
 }
 
 func trouble() []Row {
+	unlogged := unavailable()
+	unlogged.Check, unlogged.AuthZEN = Answer{}, Answer{} // which no route governs
 	return []Row{
 		{Name: "bundle_missing", Event: "No bundle has been loaded yet", Reason: decision.NotReady, Answers: unavailable()},
 		{Name: "keys_missing", Event: "No keys of the token's issuer have been loaded yet", Reason: decision.NotReady, Answers: unavailable()},
 		{Name: "overloaded", Event: "More requests at once than limits.concurrency", Reason: decision.Overloaded, Answers: unavailable()},
+		{Name: "log_failing", Event: "The decision log cannot be written, and decision_log.required, or the route, demands it", Reason: decision.Overloaded, Answers: unavailable()},
+		{Name: "log_missing", Event: "The route says logged: required, and there is no decision log", Reason: decision.NotReady, Answers: unlogged},
 		{Name: "panic", Event: "Postern panics", Reason: decision.PolicyError, Answers: denied(403, 403).at(Answer{HTTP: 500})},
 		{Name: "bundle_broken", Event: "A new bundle is bad: the old one goes on", Answers: allowed()},
 		{Name: "keys_broken", Event: "A new key set is bad: the old one goes on", Answers: allowed()},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"postern/sidecar/audit"
 	"postern/sidecar/certificate"
 	"postern/sidecar/client"
 	"postern/sidecar/policy"
@@ -67,6 +68,8 @@ type Status struct {
 	Clients *client.Status                `json:"clients,omitempty"`
 	// Shadow is the bundle that decides nothing and is compared with what does.
 	Shadow *ShadowStatus `json:"shadow,omitempty"`
+	// DecisionLog is how the decision log does.
+	DecisionLog audit.Status `json:"decision_log"`
 }
 
 // BundleStatus is the bundle that decides.
@@ -111,6 +114,8 @@ func (s *Server) status() Status {
 		Origins:   s.source.status(),
 		Reload:    s.reload.Load(),
 		Issuers:   []IssuerStatus{},
+
+		DecisionLog: s.audit.Status(),
 	}
 	if snap := s.current.Load(); snap != nil {
 		st.Bundle = snap.status()

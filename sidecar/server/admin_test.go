@@ -171,14 +171,18 @@ func TestAdmin_metrics(t *testing.T) {
 	f(0, "postern_bundle_reloads_total", "result", "error")
 	f(0, "postern_requests_in_flight")
 	f(0, "postern_abandoned_evaluations")
-	f(0, "postern_decision_log_lost_total")
+	f(0, "postern_decision_log_lost_total", "cause", "buffer")
+	f(0, "postern_decision_log_records_total", "outcome", "written")
+	f(0, "postern_decision_log_buffer_bytes")
+	f(0, "postern_decision_log_uploads_total", "result", "ok")
 
 	labels := map[string][]string{
 		"postern_abandoned_evaluations": nil, "postern_bundle_age_seconds": nil, "postern_bundle_last_reload_successful": nil,
 		"postern_build_info": {"go", "opa", "version"}, "postern_panics_total": nil, "postern_bundle_info": {"digest", "revision"},
 		"postern_bundle_loaded_timestamp_seconds": nil, "postern_bundle_reloads_total": {"result"},
 		"postern_decision_duration_seconds": {"door"}, "postern_decision_memo_bytes": nil, "postern_decision_memo_evictions_total": nil,
-		"postern_decision_memo_hits_total": nil, "postern_decision_memo_misses_total": nil, "postern_decision_log_lost_total": nil,
+		"postern_decision_memo_hits_total": nil, "postern_decision_memo_misses_total": nil, "postern_decision_log_lost_total": {"cause"},
+		"postern_decision_log_records_total": {"outcome"}, "postern_decision_log_buffer_bytes": nil, "postern_decision_log_uploads_total": {"result"},
 		"postern_decisions_total": {"door", "outcome"}, "postern_denial_reasons_total": {"door", "reason"},
 		"postern_key_reloads_total": {"issuer", "result"}, "postern_keys": {"issuer"}, "postern_ready": nil,
 		"postern_requests_in_flight": nil, "postern_token_cache_bytes": nil, "postern_token_cache_evictions_total": nil,

@@ -197,8 +197,7 @@ func (s *Server) evaluate(a *asking, place int, e *authzen.Evaluation) *decision
 		answer, cause = a.snapshot.policy.Evaluate(context.Background(), a.input, e)
 		s.complain(a, answer.Decision, cause)
 	}
-	s.record(a, place, s.accessQuestion(e, ""), answer.Decision)
-	return answer
+	return s.recorded(a, place, s.accessQuestion(e, ""), answer)
 }
 
 // about is the input about a subject: a session, whose token is its id and is verified, or

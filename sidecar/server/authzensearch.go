@@ -48,7 +48,11 @@ func (s *Server) search(ctx *fasthttp.RequestCtx, p accessPoint) {
 		s.unasked(ctx, p.name, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
-	s.record(&a, noItem, question, neither)
+	if d := s.record(&a, noItem, question, neither); denies(d) {
+		status, message := unfound(d)
+		response.AccessError(ctx, a.id, status, message)
+		return
+	}
 	response.Access(ctx, a.id, window.AppendJSON(nil))
 }
 

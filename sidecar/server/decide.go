@@ -2,13 +2,10 @@ package server
 
 import (
 	"context"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fasthttp"
 
-	"postern/sidecar/audit"
 	"postern/sidecar/authzen"
 	"postern/sidecar/decision"
 	"postern/sidecar/policy"
@@ -34,8 +31,7 @@ func (s *Server) check(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a := s.begin(ctx, decision.DoorCheck)
-	answer := s.decide(context.Background(), &a, q)
-	s.record(&a, noItem, q.Normal(), answer.Decision)
+	answer := s.recorded(&a, noItem, q.Normal(), s.decide(context.Background(), &a, q))
 	response.Answer(ctx, a.id, answer)
 }
 
@@ -54,8 +50,7 @@ func (s *Server) checks(ctx *fasthttp.RequestCtx) {
 	for i := range questions {
 		a.began = time.Now()
 		answer := s.decide(context.Background(), &a, &questions[i])
-		s.record(&a, i, questions[i].Normal(), answer.Decision)
-		answers = append(answers, answer)
+		answers = append(answers, s.recorded(&a, i, questions[i].Normal(), answer))
 	}
 	response.Answers(ctx, a.id, answers)
 }
@@ -81,7 +76,10 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 		s.noSession(ctx, a, decision.Because(decision.PolicyError, ""))
 		return
 	}
-	s.record(&a, noItem, nil, d)
+	if d = s.record(&a, noItem, nil, d); !d.Allow {
+		response.NoSession(ctx, a.id, d)
+		return
+	}
 	response.WriteSession(ctx, a.id, response.Session{
 		Session:     document,
 		Permissions: effective.Permissions,
@@ -92,8 +90,7 @@ func (s *Server) session(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) noSession(ctx *fasthttp.RequestCtx, a asking, d decision.Decision) {
-	s.record(&a, noItem, nil, d)
-	response.NoSession(ctx, a.id, d)
+	response.NoSession(ctx, a.id, s.record(&a, noItem, nil, d))
 }
 
 // An asking is one request that is being answered: who asks, on which snapshot.
@@ -108,13 +105,15 @@ type asking struct {
 	// is answered; pattern is the route that governs it.
 	proxied *request.Proxied
 	pattern string
+	// logged is whether the route asks for a record of what it allows.
+	logged bool
 	// result is the kind of document that an OPA client is given, empty where it asked for none.
 	result string
 	// place is where in a trace the request is, batch what its span says where it is a batch,
-	// and span the id of the span of the item that was recorded last.
+	// and span the id of the span of the item that is recorded.
 	place telemetry.Place
 	batch *batch
-	span  string
+	span  telemetry.ItemID
 	// What was put to policy, as far as anything was; see [asking.whole].
 	check      *request.Question
 	evaluation *authzen.Evaluation
@@ -150,59 +149,6 @@ func (s *Server) decide(ctx context.Context, a *asking, q *request.Question) *de
 	return answer
 }
 
-// noItem is no place in a batch.
-const noItem = -1
-
-// neither is recorded of what was answered and is neither an allow nor a denial: most
-// documents, and the results of a search.
-var neither = decision.Decision{Status: fasthttp.StatusOK}
-
-// record counts a decision, its time and its reasons, and logs it under its id. Every
-// decision passes here once, whatever it is. The question is nil where none was asked.
-func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) {
-	took := time.Since(a.began)
-	s.metrics.decided(a.door, d, took, s.traced(a, item, d, took))
-	if s.shadow != nil {
-		s.shadow.put(a, item, question, d)
-	}
-	if s.audit == nil {
-		return
-	}
-	r := audit.Record{
-		ID:          a.id.String(),
-		Time:        s.now().UTC(),
-		Door:        a.door,
-		Client:      a.client,
-		Question:    question,
-		Allow:       d.Allow,
-		Status:      d.Status,
-		Reasons:     d.Reasons,
-		Input:       s.capture(a),
-		Nanoseconds: took.Nanoseconds(),
-	}
-	if item != noItem {
-		place := item
-		r.Item = &place
-	}
-	if sub := a.input.Subject; sub != nil {
-		r.Issuer, r.User, r.Session = sub.Session.Issuer, sub.Session.UserID, sub.Session.SessionID
-		if sub.Session.Org != nil {
-			r.Organization = sub.Session.Org.ID
-		}
-	}
-	r.TraceID, r.SpanID = a.traceIDs()
-	r.Result = a.result
-	if a.proxied != nil {
-		// The log writes when the request has gone.
-		r.Method, r.Host, r.Path = strings.Clone(a.proxied.Method), strings.Clone(a.proxied.Host), strings.Clone(a.proxied.Target.Path)
-		r.Route = a.pattern
-	}
-	if a.snapshot != nil {
-		r.Revision, r.Digest = a.snapshot.bundle.Revision, a.snapshot.bundle.Digest
-	}
-	s.audit.Write(r)
-}
-
 // malformed answers a body that is no question.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err error) {
 	s.metrics.counted(door, decision.Because(decision.RequestMalformed, ""))
@@ -213,15 +159,4 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err err
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 	denied := decision.Because(code, "")
 	d.refuse(ctx, s.unseenAt(s.place(&ctx.Request.Header), d.name, denied), denied)
-}
-
-// unseen records a denial of a request that was not looked at, and returns its id.
-func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
-	return s.unseenAt(telemetry.Place{}, door, denied)
-}
-
-func (s *Server) unseenAt(place telemetry.Place, door decision.Door, denied decision.Decision) decision.ID {
-	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.deciding(), place: place}
-	s.record(&a, noItem, nil, denied)
-	return a.id
 }

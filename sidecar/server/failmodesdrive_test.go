@@ -139,6 +139,14 @@ var drivers = map[string]driver{
 		return begins(t, start(t, c))
 	},
 	"overloaded": overloaded,
+	"log_failing": func(t *testing.T, line string) trial {
+		return begins(t, startFailing(t, answering(t, guarded(t), line)))
+	},
+	"log_missing": func(t *testing.T, line string) trial {
+		o := begins(t, start(t, answering(t, audited(t), line)))
+		o.path = "/audited"
+		return o
+	},
 	"panic": func(t *testing.T, line string) trial {
 		var armed atomic.Bool
 		s := startAt(t, answering(t, guarded(t), line), func() time.Time {

@@ -65,7 +65,7 @@ func newMetrics(s *Server) *metrics {
 	m.byDoor = m.tallies()
 	m.registry.MustRegister(m.decisions, m.reasons, m.seconds, m.reloads, m.keyLoads, m.certificates, m.handshakes, m.tokens, m.panics,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		state{s}, originMetrics{s})
+		state{s}, originMetrics{s}, logState{s})
 	for _, result := range []string{"ok", "error"} {
 		m.reloads.WithLabelValues(result)
 	}
@@ -189,7 +189,6 @@ var (
 	descTelemetry = prometheus.NewDesc("postern_telemetry_lost_total", "Spans that were dropped or not taken, and reports of metrics that were not taken, by signal.", []string{"signal"}, nil)
 	descInFlight  = prometheus.NewDesc("postern_requests_in_flight", "Requests that are being decided.", nil, nil)
 	descAbandoned = prometheus.NewDesc("postern_abandoned_evaluations", "Evaluations of the bundle that decides which run on past their deadline.", nil, nil)
-	descLost      = prometheus.NewDesc("postern_decision_log_lost_total", "Decision log records that were dropped or not written.", nil, nil)
 	descHits      = prometheus.NewDesc("postern_token_cache_hits_total", "Tokens that did not have to be verified again.", nil, nil)
 	descMisses    = prometheus.NewDesc("postern_token_cache_misses_total", "Tokens that had to be verified.", nil, nil)
 	descEvictions = prometheus.NewDesc("postern_token_cache_evictions_total", "Verified tokens that were dropped for want of room.", nil, nil)
@@ -213,7 +212,7 @@ func (s *Server) lastReloadGood() float64 {
 func (c state) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descBundle, descLoaded, descAge, descReloaded, descBuild, descTelemetry, descInFlight, descAbandoned,
-		descLost, descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descNotAfter,
+		descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descNotAfter,
 	} {
 		ch <- d
 	}
@@ -239,7 +238,6 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descTelemetry, prometheus.CounterValue, float64(lost), string(signal))
 	}
 	gauge(descInFlight, float64(c.s.inFlight.Load()))
-	counter(descLost, float64(c.s.audit.Lost()))
 	cache := c.s.tokens.Stats()
 	counter(descHits, float64(cache.Hits))
 	counter(descMisses, float64(cache.Misses))

@@ -180,7 +180,9 @@ func (s *Server) document(a *asking, item int, batch decision.ID, q *policy.Data
 	case err != nil:
 		s.complain(a, d, err)
 	}
-	s.record(a, item, opaapi.Asked(q.Path, batch.String()), d)
+	if answer := s.record(a, item, opaapi.Asked(q.Path, batch.String()), d); denies(answer) && !denies(d) {
+		return nil, &policy.DataError{Code: answer.Reasons[0].Code, Message: answer.Reasons[0].Message}
+	}
 	return found, err
 }
 

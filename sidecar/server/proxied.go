@@ -70,7 +70,9 @@ func (s *Server) proxied(ctx context.Context, asked *request.Proxied, unreadable
 	if answer.Decision.Status == fasthttp.StatusUnauthorized && s.config.SignInURL != "" && asked.Page() {
 		answer.SignIn = response.SignIn(s.config.SignInURL, asked.ReturnURL())
 	}
-	s.record(&a, noItem, nil, answer.Decision)
+	if d := s.record(&a, noItem, nil, answer.Decision); denies(d) && answer.Decision.Allow {
+		answer = response.ProxyAnswer{ID: a.id, Decision: d}
+	}
 	return answer
 }
 
@@ -106,7 +108,7 @@ func (s *Server) route(ctx context.Context, a *asking, answer *response.ProxyAns
 	routed, cause := a.snapshot.policy.Route(ctx, a.input, *a.proxied)
 	answer.Decision, answer.Edits = routed.Decision, routed.Answer.Edits
 	if governs := routed.Governs.Route; governs != nil {
-		a.pattern = governs.Match
+		a.pattern, a.logged = governs.Match, governs.Logged
 		answer.Deny = response.Deny(governs.Deny)
 	}
 	if err := s.answers.Carries(a.door, routed.Allow, routed.Answer.Edits); err != nil {

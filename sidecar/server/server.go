@@ -88,6 +88,7 @@ type Server struct {
 	listening atomic.Bool
 	inFlight  atomic.Int64
 	ended     chan struct{} // closed when a drain begins
+	draining  time.Time     // when that was; for Run alone
 
 	keysTurn sync.Mutex // keeps loads of keys from overlapping
 
@@ -121,7 +122,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("clients.unix_uids: the users of Unix sockets are not known on this system")
 	}
 	s.reload.Store(&reload{})
-	s.reloaded = func(err error) { s.metrics.reloaded(err) }
+	s.reloaded, s.warnings = func(err error) { s.metrics.reloaded(err) }, s.unlogged
 	s.identity = s.answers.Identity.Names()
 	var err error
 	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
@@ -145,8 +146,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	lost := func(err error) { s.log.Error("the decision log loses records", "error", err) }
-	if s.audit, err = audit.Open(o.Config.DecisionLog.To, lost); err != nil {
+	if err = s.openLog(&o.Config.DecisionLog); err != nil {
 		return nil, err
 	}
 	s.identities = s.newIdentities(o.Config)
@@ -171,8 +171,9 @@ func (s *Server) Addresses() map[string]string {
 }
 
 // Reload brings certificates, clients' tokens, all keys, those at URLs too, and the bundle up
-// to date now.
+// to date now, and opens the decision log's file anew.
 func (s *Server) Reload(ctx context.Context) {
+	s.audit.Reopen()
 	// Reported as below.
 	_ = s.loadCredentials()
 	s.loadKeys(ctx, true)
@@ -186,7 +187,7 @@ func (s *Server) Reload(ctx context.Context) {
 // drains: requests that were taken are answered. It returns an error only where it could
 // not begin, or a listener broke.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.audit.Close()
+	defer s.closeLog()
 	if err := s.loadCredentials(); err != nil {
 		return err
 	}
@@ -360,6 +361,7 @@ func (s *supply) watch(ctx context.Context, paths []string, changed func()) erro
 // drain at once: none takes the others' time, or goes on meanwhile.
 func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, envoy *grpc.Server, admin *http.Server) {
 	s.listening.Store(false)
+	s.draining = time.Now()
 	close(s.ended)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

@@ -119,7 +119,8 @@ func (s *shadow) put(a *asking, item int, question jsontext.Value, d decision.De
 		c.Data = &own
 	}
 	c.Input.Until = time.Time{}
-	r := audit.Record{ID: a.id.String(), Time: c.Input.Now.UTC(), Door: a.door, Client: a.client, Question: question, Result: a.result, Route: a.pattern}
+	r := audit.Record{ID: a.id.String(), Time: c.Input.Now.UTC(), Door: a.door, Client: a.client, Question: question, Result: a.result, Route: a.pattern, Engine: engine, Mask: a.snapshot.mask}
+	r.TraceID, r.SpanID = a.traceIDs()
 	if item != noItem {
 		r.Item = &item
 	}
@@ -187,7 +188,8 @@ func (s *shadow) compare(ctx context.Context, d shadowed) {
 		s.results.WithLabelValues(string(change)).Inc()
 	}
 	if s.audit != nil {
-		s.audit.Write(d.diverged(o.Decision, snap.bundle))
+		r := d.diverged(o.Decision, snap.bundle)
+		s.audit.Write(&r)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/sidecar/audit"
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/policy"
@@ -22,6 +23,7 @@ type snapshot struct {
 	policy   *policy.Policy
 	bundle   bundle.Summary
 	bound    *policy.Bound
+	mask     audit.Mask // the bundle's say about the decision log, nil where it has none
 	loadedAt time.Time
 }
 
@@ -31,8 +33,9 @@ type supply struct {
 	source   Source
 	log      *slog.Logger
 	now      func() time.Time
-	memo     *policy.Memo // nil remembers nothing
-	reloaded func(error)  // is told of every load, but of the same failure once
+	memo     *policy.Memo                  // nil remembers nothing
+	reloaded func(error)                   // is told of every load, but of the same failure once
+	warnings func(*policy.Policy) []string // what there is to say of a policy that decides; nil is nothing
 
 	current    atomic.Pointer[snapshot] // nil until the first good bundle
 	reload     atomic.Pointer[reload]   // the last attempt
@@ -92,7 +95,11 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
 	s.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
-	for _, w := range append(slices.Clone(next.bundle.Warnings), next.policy.Warnings()...) {
+	warnings := slices.Concat(next.bundle.Warnings, next.policy.Warnings())
+	if s.warnings != nil {
+		warnings = append(warnings, s.warnings(next.policy)...)
+	}
+	for _, w := range warnings {
 		s.log.Warn("bundle", "warning", w)
 	}
 	if next.bundle.Size() >= largeBundle {
@@ -187,7 +194,7 @@ func (s *supply) compile(ctx context.Context, source Source) (next *snapshot, er
 	if err != nil {
 		return nil, err
 	}
-	return &snapshot{policy: p, bundle: b.Summary, bound: bound, loadedAt: s.now()}, nil
+	return &snapshot{policy: p, bundle: b.Summary, bound: bound, mask: p.LogMask(), loadedAt: s.now()}, nil
 }
 
 // policyOptions are those of the configuration, with room to remember decisions in.

@@ -109,7 +109,7 @@ func (s *Server) traced(a *asking, item int, d decision.Decision, took time.Dura
 	if item == noItem {
 		s.tracer.Decided(&a.place, told)
 	} else {
-		a.span = s.tracer.Item(&a.place, item, told)
+		s.tracer.Item(&a.place, item, a.span, told)
 		a.batch.add(d)
 	}
 	trace, span := a.traceIDs()
@@ -119,10 +119,17 @@ func (s *Server) traced(a *asking, item int, d decision.Decision, took time.Dura
 // traceIDs are those of the decision's place in a trace, empty where it has none.
 func (a *asking) traceIDs() (trace, span string) {
 	trace, span = a.place.IDs()
-	if a.span != "" {
-		span = a.span
+	if own := a.span.String(); own != "" {
+		span = own
 	}
 	return trace, span
+}
+
+// beginItem gives the span of an item of a batch its id.
+func (s *Server) beginItem(a *asking, item int) {
+	if item != noItem {
+		a.span = s.tracer.NewItem(&a.place, item)
+	}
 }
 
 // beginBatch is what the span of a batch will say, nil where it has none. The items are

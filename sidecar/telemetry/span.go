@@ -44,16 +44,33 @@ func (t *Tracer) Decided(p *Place, d Decision) {
 	t.span(p, nameOf(d.Door), d.Began, d.Ended, Failure(d.Decision), d.attributes(), nil)
 }
 
-// Item makes the span of an item of a batch, below that of the request, and returns its id;
-// empty where it has none, as those after [MostItems].
-func (t *Tracer) Item(p *Place, n int, d Decision) string {
-	if n >= MostItems || !p.Sampled() {
+// An ItemID is the id of the span of an item of a batch, zero where it has none.
+type ItemID struct{ span trace.SpanID }
+
+// String is the id in hex, empty for none.
+func (i ItemID) String() string {
+	if !i.span.IsValid() {
 		return ""
 	}
-	own := newSpanID()
+	return i.span.String()
+}
+
+// NewItem is the id of the span that [Tracer.Item] will make of an item. Those after
+// [MostItems] have none.
+func (t *Tracer) NewItem(p *Place, n int) ItemID {
+	if n >= MostItems || !p.Sampled() {
+		return ItemID{}
+	}
+	return ItemID{newSpanID()}
+}
+
+// Item makes the span of an item of a batch, below that of the request, if it has an id.
+func (t *Tracer) Item(p *Place, n int, id ItemID, d Decision) {
+	if !id.span.IsValid() {
+		return
+	}
 	attributes := append(d.attributes(), attribute.Int("postern.item", n))
-	t.span(p, nameOf(d.Door)+" item", d.Began, d.Ended, Failure(d.Decision), attributes, &own)
-	return own.String()
+	t.span(p, nameOf(d.Door)+" item", d.Began, d.Ended, Failure(d.Decision), attributes, &id.span)
 }
 
 // Batch makes the span of a request for many decisions.

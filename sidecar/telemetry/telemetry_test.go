@@ -340,14 +340,15 @@ func TestSpans(t *testing.T) {
 	tracer.Decided(&p, Decision{ID: "one", Door: decision.DoorCheck, Decision: denied, Route: "\xff", Revision: strings.Repeat("r", 5000), Began: began, Ended: began.Add(time.Second)})
 	b := Begin[string](tracer, nil)
 	for n := range MostItems + 5 {
-		if id := tracer.Item(&b, n, Decision{ID: "item", Door: decision.DoorChecks, Decision: decision.Allowed(), Began: began, Ended: began}); (id == "") != (n >= MostItems) {
+		id := tracer.NewItem(&b, n)
+		if tracer.Item(&b, n, id, Decision{ID: "item", Door: decision.DoorChecks, Decision: decision.Allowed(), Began: began, Ended: began}); (id.String() == "") != (n >= MostItems) {
 			t.Errorf("item %d has the span %q", n, id)
 		}
 	}
 	tracer.Batch(&b, Batch{ID: "batch", Door: decision.DoorChecks, Items: 25, Allowed: 25, Began: began, Ended: began})
 	unsampled := Begin(tracer, []string{"00-" + aTrace + "-" + aSpan + "-00"})
 	tracer.Decided(&unsampled, Decision{})
-	if id := tracer.Item(&unsampled, 0, Decision{}); id != "" {
+	if id := tracer.NewItem(&unsampled, 0); id.String() != "" {
 		t.Errorf("an item of what is not sampled has the span %q", id)
 	}
 	shut(tel, time.Minute)

@@ -1,0 +1,248 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"postern/sidecar/decision"
+	"postern/sidecar/secretfile"
+)
+
+// Upload is how a server is sent records.
+type Upload struct {
+	TokenFile     string // of the bearer token, read at each request; empty, none is sent
+	CA, Cert, Key string // PEM files; empty, the system's authorities hold, and nothing is shown
+	Chunk         int    // the largest body, compressed
+	MinDelay      time.Duration
+	MaxDelay      time.Duration
+	Timeout       time.Duration
+}
+
+// aloneFactor is how many chunks large a record may be that is sent alone.
+const aloneFactor = 4
+
+// An uploader is a sink: a server that takes OPA's decision logs.
+type uploader struct {
+	url    string
+	upload Upload
+	client *http.Client
+	agent  string
+	event  event
+	warn   func(error)
+	counts *counts
+
+	// most is the largest body that the server takes, as far as is known, and ratio how many
+	// bytes of records one compressed byte came from last.
+	most   int
+	ratio  float64
+	next   time.Time // when the next upload is due
+	warned bool
+}
+
+func newUploader(o Options, c *counts) (*uploader, error) {
+	to, err := uploadURL(o.To)
+	if err != nil {
+		return nil, err
+	}
+	secured, err := o.Upload.tls()
+	if err != nil {
+		return nil, err
+	}
+	id := decision.NewID()
+	labels, err := json.Marshal(map[string]string{"id": id.String(), "version": o.Version, "app": "postern"}, json.Deterministic(true))
+	if err != nil {
+		return nil, err
+	}
+	return &uploader{
+		url: to, upload: o.Upload, agent: "postern/" + o.Version, event: event{labels, o.Bundle}, warn: o.Warn, counts: c,
+		most: o.Upload.Chunk, ratio: 4,
+		client: &http.Client{
+			Timeout: o.Upload.Timeout,
+			Transport: &http.Transport{
+				Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, ForceAttemptHTTP2: true,
+				MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+			},
+			// The token is for one server, and the records too.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// A refusal is an answer that is none of success.
+type refusal struct {
+	status int
+	after  time.Duration // of Retry-After
+}
+
+func (r refusal) Error() string {
+	return fmt.Sprintf("the server answered %d %s", r.status, http.StatusText(r.status))
+}
+
+// final reports whether to send the same again would be in vain.
+func (r refusal) final() bool {
+	return r.status >= 400 && r.status < 500 && r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests
+}
+
+// deliver sends one chunk.
+func (u *uploader) deliver(ctx context.Context, b *batch) delivery {
+	defer func() { u.next = time.Now().Add(u.upload.MinDelay) }()
+	body, n, err := u.pack(b, u.fits(b))
+	for err == nil {
+		err = u.send(ctx, body)
+		u.counted(err)
+		var r refusal
+		switch {
+		case err == nil:
+			u.most, u.warned = min(u.upload.Chunk, 2*u.most), false
+			return delivery{taken: n}
+		case !errors.As(err, &r) || !r.final():
+			return delivery{err: err}
+		case r.status == http.StatusRequestEntityTooLarge && n > 1:
+			u.most = max(len(body)/2, 1)
+			body, n, err = u.pack(b, n/2)
+		case r.status != http.StatusRequestEntityTooLarge || len(body) <= u.upload.Chunk:
+			// A server that takes no chunk at all is at fault, whatever it calls that.
+			return delivery{taken: n, lost: n, err: err}
+		}
+	}
+	if !u.warned {
+		u.warn(fmt.Errorf("a record of the decision log is lost: %w", err))
+	}
+	u.warned = true
+	return delivery{taken: n, lost: n}
+}
+
+// counted counts an upload.
+func (u *uploader) counted(err error) {
+	if err != nil {
+		u.counts.uploadsFailed.Add(1)
+		return
+	}
+	u.counts.uploaded.Add(1)
+}
+
+// fits guesses how many records make a chunk.
+func (u *uploader) fits(b *batch) int {
+	room := int(float64(u.most) * u.ratio * 0.9)
+	n := 1
+	for n < len(b.ends) && b.ends[n] <= room {
+		n++
+	}
+	return n
+}
+
+// pack makes the body of the first n records, or of fewer, so that it is no larger than a
+// chunk. One that is alone may be larger, but not by much.
+func (u *uploader) pack(b *batch, n int) (body []byte, packed int, err error) {
+	for {
+		text := []byte{'['}
+		for i := range n {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			if text, err = u.event.append(text, b.record(i)); err != nil {
+				return nil, 1, fmt.Errorf("it is no event: %w", err)
+			}
+		}
+		text = append(text, ']')
+		var out bytes.Buffer
+		w := gzip.NewWriter(&out)
+		if _, err := w.Write(text); err != nil {
+			return nil, n, err
+		}
+		if err := w.Close(); err != nil {
+			return nil, n, err
+		}
+		u.ratio = max(1, float64(len(b.first(n)))/float64(out.Len()))
+		if n == 1 && out.Len() > aloneFactor*u.upload.Chunk {
+			return nil, 1, fmt.Errorf("it takes %d bytes, more than %d of decision_log.upload.chunk", out.Len(), aloneFactor)
+		}
+		if n == 1 || out.Len() <= u.most {
+			return out.Bytes(), n, nil
+		}
+		n /= 2
+	}
+}
+
+// largestAnswer is how much of an answer is read, for the sake of the connection.
+const largestAnswer = 64 << 10
+
+func (u *uploader) send(ctx context.Context, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Encoding", "gzip")
+	req.Header.Set("User-Agent", u.agent)
+	if u.upload.TokenFile != "" {
+		token, _, err := secretfile.Read(u.upload.TokenFile)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	res, err := u.client.Do(req)
+	if err != nil {
+		// The error quotes the URL, and that may have a secret in its query.
+		var of *url.Error
+		if errors.As(err, &of) {
+			err = of.Err
+		}
+		return fmt.Errorf("send to %s: %w", shownURL(u.url), err)
+	}
+	defer res.Body.Close()
+	_, _ = io.CopyN(io.Discard, res.Body, largestAnswer) // so that the connection can be used again
+	if res.StatusCode/100 == 2 {
+		return nil
+	}
+	return refusal{res.StatusCode, retryAfter(res.Header.Get("Retry-After"), time.Now())}
+}
+
+// retryAfter reads seconds, or a date; what is neither is 0.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second //nolint:gosec // has 31 bits
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+func (u *uploader) gather() time.Duration { return max(gatherForFile, time.Until(u.next)) }
+
+// pause doubles from failure to failure, less up to a half by chance, so that not all who
+// were refused come back at once. What the server asks for holds within the longest delay.
+func (u *uploader) pause(n int, err error) time.Duration {
+	d := min(u.upload.MaxDelay, u.upload.MinDelay<<min(n, 20))
+	if d <= 0 {
+		d = u.upload.MaxDelay
+	}
+	d -= rand.N(d/2 + 1)
+	var r refusal
+	if errors.As(err, &r) {
+		d = max(d, min(r.after, u.upload.MaxDelay))
+	}
+	return d
+}
+
+func (u *uploader) persists() bool { return true }
+
+func (u *uploader) cause() string { return LostUpload }
+
+func (u *uploader) reopen() error { return nil }
+
+func (u *uploader) close() { u.client.CloseIdleConnections() }
