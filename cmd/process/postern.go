@@ -19,7 +19,13 @@ func Serve(ctx context.Context, log io.Writer, program, config string) (*Process
 	if err != nil {
 		return nil, err
 	}
-	err = Until(ctx, func() error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, p.out) // it has nothing to say here: its end is what is waited for
+		cancel()
+	}()
+	err = Until(waiting, func() error {
 		if p.Addresses == nil {
 			p.Addresses = announced(p.errs.String())
 		}
