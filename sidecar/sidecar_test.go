@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"response":     {},
 	"watch":        {},
 	"replay":       {"policy", "response"},
+	"logmask":      {},
 	"audit":        {"logmask", "secretfile"},
 	"secretfile":   {},
 	"certificate":  {"secretfile"},

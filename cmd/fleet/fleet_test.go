@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"postern/cmd/bench/report"
-	"postern/sidecar/config"
 )
 
 // requireTools has a test fail where a program that it needs is missing.
@@ -73,12 +72,6 @@ func TestFleet_path(t *testing.T) {
 
 // TestFleet_url runs everything.
 func TestFleet_url(t *testing.T) {
-	c := config.Default()
-	c.Bundles = config.Bundles{config.DefaultBundle()}
-	c.Bundles[0].URL = "https://example.com/bundle.tar.gz"
-	if len(c.Unsupported()) > 0 {
-		t.Skip("this build takes no bundles from URLs")
-	}
 	if _, err := exec.LookPath("nginx"); err != nil && os.Getenv(requireTools) == "" {
 		t.Skip("no nginx")
 	}

@@ -158,9 +158,26 @@ func (k checker) bundles() {
 	if len(k.Bundles) == 0 {
 		k.needs("bundles", "none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")
 	}
+	for _, l := range k.bundleLists() {
+		k.bundleList(l.key, l.bundles)
+	}
+}
+
+// A bundleList is a list of bundles and the key that it is at.
+type bundleList struct {
+	key     string
+	bundles Bundles
+}
+
+// bundleLists are the bundles that decide, and the shadow's.
+func (k checker) bundleLists() []bundleList {
+	return []bundleList{{"bundles", k.Bundles}, {"shadow.bundles", k.Shadow.Bundles}}
+}
+
+func (k checker) bundleList(list string, bundles Bundles) {
 	seen := map[string]bool{}
-	for i, b := range k.Bundles {
-		key := index("bundles", i)
+	for i, b := range bundles {
+		key := index(list, i)
 		if (b.Path == "") == (b.URL == "") {
 			k.wrong(key, "needs exactly one of path and url")
 			continue

@@ -68,7 +68,7 @@ func TestLoad_bundles(t *testing.T) {
 	f("[{}]", "11: bundles[0]: needs exactly one of path and url")
 	f("[{path: a}, {path: ./a/}]", `22: bundles[1]: "a" is given twice`)
 	f("[{path: 's3://x/y'}]", `18: bundles[0].path: "s3://x/y" is a URL: a path is wanted`)
-	f("[{url: 's3://x/y'}]", "17: bundles[0].url: this build cannot do it yet: bundles from a URL")
+	f("[{url: 's3://x/y'}]", `17: bundles[0].url: "s3://x/y" has the wrong scheme: want https, http, oci`)
 }
 
 // Each line replaces the issuer's authorized parties, or is added to it.
@@ -164,50 +164,6 @@ func TestValidate_unsupported(t *testing.T) {
 	f(func(c *Config) { c.Admin.Listen = Address{} }, "admin.listen: is no address")
 	if err := new(Config).Validate(); err == nil {
 		t.Fatal("Validate of the zero Config = nil, want mistakes")
-	}
-}
-
-func TestUnsupported(t *testing.T) {
-	f := func(line string, want ...string) {
-		t.Helper()
-		file := minimalFile + line + "\n"
-		_, err := load(t, file, nil, nil)
-		got := ""
-		if err != nil {
-			got = err.Error()
-		}
-		for _, w := range want {
-			if w += "this build cannot do it yet: "; !strings.Contains(got, "postern.yaml:6:"+w) {
-				t.Fatalf("Load with %q = %q, want %q in it", line, got, w)
-			}
-		}
-		if len(want) == 0 && err != nil {
-			t.Fatalf("Load with %q = %v, want no error", line, err)
-		}
-	}
-	// Said, but as the default has it, or supported.
-	f("doors: {authzen: false, opa: false, ext_authz: true}\ngrpc: {listen: '127.0.0.1:1', reflection: true}\nclients: {mtls: false}\nidentity_headers: {prefix: x-}\nsign_in_url: https://x.example\nhttp: {tls: {}}")
-	f("entrypoints: {check: a/b, route: a/b, evaluate: a/b, search: {subject: a/b}}\ndoors: {ext_authz: false}")
-	f("http: {tls: {cert: c, key: k, client_ca: a, client_sans: [b], min_version: 1.2}}\nclients: {tokens_file: t}")
-
-	_, err := load(t, "", nil, append([]string{"--bundle=https://x.example/b?sig=hunter2"}, minimal[1:]...))
-	wantMistakes(t, err, "--bundle: this build cannot do it yet: bundles from a URL")
-
-	c := Default()
-	c.Bundles = Bundles{{URL: "https://x.example/b"}}
-	if got := c.Unsupported(); len(got) != 1 || got[0] != "bundles[0].url: this build cannot do it yet: bundles from a URL" {
-		t.Fatalf("Unsupported = %q, want the bundle", got)
-	}
-	known := map[string]bool{}
-	for _, k := range Keys() {
-		for path := k.Path; path != ""; path = path[:max(0, strings.LastIndex(path, "."))] {
-			known[path], known[strings.TrimSuffix(path, "[]")] = true, true
-		}
-	}
-	for _, n := range notYet {
-		if !known[n.key] {
-			t.Errorf("%q is no key", n.key)
-		}
 	}
 }
 

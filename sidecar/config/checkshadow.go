@@ -1,29 +1,17 @@
 package config
 
-import (
-	"path/filepath"
-	"reflect"
-)
-
-// shadow checks the bundles that decide nothing. They are loaded as those that decide are,
-// from paths alone.
+// shadow checks what is said of a shadow besides its bundles, which are named as those that
+// decide are.
 func (k checker) shadow() {
-	seen := map[string]bool{}
 	for i, b := range k.Shadow.Bundles {
-		key := index("shadow.bundles", i)
-		plain := DefaultBundle()
-		plain.Path = b.Path
-		switch {
-		case b.Path == "":
-			k.wrong(key, "needs a path: a shadow is not fetched")
-			continue
-		case !reflect.DeepEqual(b, plain):
-			k.wrong(key, "has more than a path, which has no effect in a shadow")
-		case seen[filepath.Clean(b.Path)]:
-			k.wrong(key, "%s is given twice", show(b.Path))
+		for _, m := range []struct {
+			key  string
+			said bool
+		}{{"max_age", b.MaxAge != 0}, {"stale", b.Stale != StaleWarn && b.Stale != ""}} {
+			if key := join(index("shadow.bundles", i), m.key); m.said && !k.blames(key) {
+				k.wrong(key, "has no effect in a shadow, which no answer waits for")
+			}
 		}
-		k.optional(join(key, "path"), b.Path, checkPath)
-		seen[filepath.Clean(b.Path)] = true
 	}
 	if len(k.Shadow.Bundles) > 0 && k.Shadow.Deadline <= 0 {
 		k.wrong("shadow.deadline", "must be more than 0")

@@ -17,8 +17,10 @@ func SigningAlgorithms() []string { return slices.Clone(signingAlgorithms) }
 
 // signers checks who may sign the bundles.
 func (k checker) signers() {
-	for i, b := range k.Bundles {
-		k.signersOf(join(index("bundles", i), "signers"), b.Signers)
+	for _, l := range k.bundleLists() {
+		for i, b := range l.bundles {
+			k.signersOf(join(index(l.key, i), "signers"), b.Signers)
+		}
 	}
 }
 

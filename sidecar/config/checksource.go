@@ -10,14 +10,16 @@ import (
 
 // remotes checks what is said of where bundles are fetched from, and where they are kept.
 func (k checker) remotes() {
-	for i, b := range k.Bundles {
-		key := index("bundles", i)
-		switch {
-		case (b.Path == "") == (b.URL == "") || k.blames(key) || k.blames(join(key, "url")):
-		case b.URL == "":
-			k.localSource(key, b)
-		default:
-			k.remoteSource(key, b)
+	for _, l := range k.bundleLists() {
+		for i, b := range l.bundles {
+			key := index(l.key, i)
+			switch {
+			case (b.Path == "") == (b.URL == "") || k.blames(key) || k.blames(join(key, "url")):
+			case b.URL == "":
+				k.localSource(key, b)
+			default:
+				k.remoteSource(key, b)
+			}
 		}
 	}
 	k.optional("persistence_directory", k.PersistenceDirectory, checkPath)

@@ -39,7 +39,6 @@ func FuzzParseFile(f *testing.F) {
 		if err := c.Describe(&bytes.Buffer{}); err != nil {
 			t.Fatalf("Describe after %q = %v, want nil", text, err)
 		}
-		c.Unsupported()
 		c.Warnings()
 	})
 }

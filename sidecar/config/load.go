@@ -18,7 +18,7 @@ type given struct {
 //
 // Settings of an issuer build the only one, or override the file's where it has exactly
 // one. The error joins every mistake, one a line, with where it stands; then there is no
-// Config. What this build cannot do yet is a mistake.
+// Config.
 func Load(flags *Flags, environ []string) (*Config, error) {
 	return layered(flags, environ, false)
 }
@@ -43,9 +43,6 @@ func layered(flags *Flags, environ []string, policyOnly bool) (*Config, error) {
 	}
 	c.apply(env, r)
 	c.apply(line, r)
-	for _, m := range c.unsupported() {
-		r.add(m.place, m.key, "%s", m.text)
-	}
 	c.check(r, policyOnly)
 	if err := r.err(); err != nil {
 		return nil, err

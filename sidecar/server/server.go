@@ -154,7 +154,9 @@ func New(o Options) (*Server, error) {
 		s.clientTokens = client.NewTokens(o.Config.Clients.TokensFile)
 	}
 	s.metrics = newMetrics(s)
-	s.shadow = s.newShadow()
+	if s.shadow, err = s.newShadow(); err != nil {
+		return nil, err
+	}
 	s.open = s.doors()
 	return s, nil
 }

@@ -49,19 +49,19 @@ type shadowed struct {
 }
 
 // newShadow is the shadow that the configuration names, nil for none.
-func (s *Server) newShadow() *shadow {
+func (s *Server) newShadow() (*shadow, error) {
 	of := s.config.Shadow
 	if len(of.Bundles) == 0 {
-		return nil
+		return nil, nil
 	}
-	var paths []string
-	for _, b := range of.Bundles {
-		paths = append(paths, b.Path)
+	source, err := Sources(of.Bundles, SourceOptions{UserAgent: "postern/" + s.version, Logger: s.log, Now: s.now})
+	if err != nil {
+		return nil, fmt.Errorf("shadow: %w", err)
 	}
 	own := *s.config
 	own.Policy.Deadline = of.Deadline
 	sh := &shadow{
-		supply:  supply{config: &own, source: Paths(paths...), log: s.log.With("shadow", true), now: s.now},
+		supply:  supply{config: &own, source: source, log: s.log.With("shadow", true), now: s.now},
 		share:   float64(of.Sample),
 		seed:    maphash.MakeSeed(),
 		queue:   make(chan shadowed, shadowQueue),
@@ -83,7 +83,7 @@ func (s *Server) newShadow() *shadow {
 	for _, change := range []string{string(replay.Same), string(replay.Allowed), string(replay.Denied), string(replay.Reasons), shadowError} {
 		sh.results.WithLabelValues(change)
 	}
-	return sh
+	return sh, nil
 }
 
 // shadowError counts what the shadow failed at.
@@ -133,8 +133,14 @@ func (s *shadow) put(a *asking, item int, question jsontext.Value, d decision.De
 
 // run loads and follows the bundle, and decides what is put, until ctx ends.
 func (s *shadow) run(ctx context.Context) {
+	s.fetchAtStart(ctx)
 	_ = s.loadBundle(ctx) // reported by itself
 	var all sync.WaitGroup
+	all.Go(func() {
+		if err := s.followServers(ctx); err != nil {
+			s.log.Error("the bundle's server is not asked any more", "error", err)
+		}
+	})
 	all.Go(func() {
 		if err := s.watchBundle(ctx); err != nil {
 			s.log.Error("the bundle is not followed any more", "error", err)
@@ -214,6 +220,7 @@ func (d *shadowed) diverged(would decision.Decision, by bundle.Summary) audit.Re
 // reloadNow brings the shadow up to date.
 func (s *shadow) reloadNow(ctx context.Context) {
 	if s != nil {
+		_ = s.source.fetch(ctx)
 		_ = s.loadBundle(ctx) // reported by itself
 	}
 }
@@ -223,7 +230,11 @@ func (s *shadow) check(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if _, err := s.build(ctx, s.source.pinned(false)); err != nil {
+	err := s.source.fetch(ctx)
+	if err == nil {
+		_, err = s.build(ctx, s.source.pinned(false))
+	}
+	if err != nil {
 		return fmt.Errorf("shadow: %w", err)
 	}
 	return nil

@@ -19,7 +19,10 @@ func TestShadow_panic(t *testing.T) {
 	var log bytes.Buffer
 	s := bare(t, &log)
 	s.config.Shadow = config.Shadow{Bundles: config.Bundles{{Path: t.TempDir()}}, Sample: 1, Deadline: 1}
-	sh := s.newShadow()
+	sh, err := s.newShadow()
+	if err != nil {
+		t.Fatal(err)
+	}
 	// No bundle was ever loaded, and nothing is put to such a shadow.
 	sh.compare(t.Context(), shadowed{whole: policy.Case{Check: &request.Question{}}, record: audit.Record{ID: "d-1"}})
 	if n := counted(t, sh.results.WithLabelValues(shadowError)); n != 1 || !strings.Contains(log.String(), `"decision":"d-1"`) {
@@ -31,7 +34,10 @@ func TestShadow_panic(t *testing.T) {
 func TestShadow_share(t *testing.T) {
 	s := bare(t, &bytes.Buffer{})
 	s.config.Shadow = config.Shadow{Bundles: config.Bundles{{Path: t.TempDir()}}, Sample: 0.25, Deadline: 1}
-	sh := s.newShadow()
+	sh, err := s.newShadow()
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := 0
 	for range 20_000 {
 		a := s.beginWith("check", request.Credential{Code: "token_missing"})

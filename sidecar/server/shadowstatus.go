@@ -4,17 +4,19 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // ShadowStatus is the bundle that decides nothing.
 type ShadowStatus struct {
-	Sources []string      `json:"sources"`
-	Sample  float64       `json:"sample"`
-	Bundle  *BundleStatus `json:"bundle"`
-	Reload  *reload       `json:"last_reload"`
+	Sources []string `json:"sources"`
+	// Origins are the sources one by one.
+	Origins []OriginStatus `json:"origins,omitempty"`
+	Sample  float64        `json:"sample"`
+	Bundle  *BundleStatus  `json:"bundle"`
+	Reload  *reload        `json:"last_reload"`
 }
 
 func (s *shadow) status() *ShadowStatus {
 	if s == nil {
 		return nil
 	}
-	st := &ShadowStatus{Sources: s.source.Names, Sample: s.share, Reload: s.reload.Load()}
+	st := &ShadowStatus{Sources: s.source.Names, Origins: s.source.status(), Sample: s.share, Reload: s.reload.Load()}
 	if snap := s.current.Load(); snap != nil {
 		st.Bundle = snap.status()
 	}

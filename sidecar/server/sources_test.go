@@ -299,3 +299,31 @@ func TestSources_maxAge(t *testing.T) {
 	f("not_ready", "503", "policy_denied")
 	f("deny", "503", "not_ready")
 }
+
+// TestSources_shadow: the bundle of a shadow is fetched and followed as that which decides is.
+func TestSources_shadow(t *testing.T) {
+	at := publishing(t, tarball(t, sayingBundle("1", "one")))
+	c := standard(t, plain(t))
+	c.Shadow.Bundles, c.Shadow.Sample = remotely(t, at.URL, "").Bundles, 1
+	s := start(t, c)
+	good := sign(t, nil)
+	denies := func(n float64) {
+		t.Helper()
+		eventually(t, "the shadow would deny", func() bool {
+			if a := s.ask(good, `{"permission":"org:reports:read"}`); !a.Allow {
+				t.Errorf("the shadow decides: %s", a.Body)
+			}
+			return number(s.families(), "postern_shadow_decisions_total", "result", "allow_to_deny") > n
+		})
+	}
+	denies(0)
+	at.publish(tarball(t, map[string]string{".manifest": `{"revision": "2"}`, "rules.rego": "package postern.extend\n\ndeny contains 1 if false\n"}))
+	eventually(t, "the shadow is followed", func() bool {
+		return strings.Contains(s.do("GET", "admin:/v1/status", "").Body, `"revision": "2"`)
+	})
+	same := number(s.families(), "postern_shadow_decisions_total", "result", "same")
+	s.ask(good, `{"permission":"org:reports:read"}`)
+	eventually(t, "the shadow agrees", func() bool {
+		return number(s.families(), "postern_shadow_decisions_total", "result", "same") > same
+	})
+}
