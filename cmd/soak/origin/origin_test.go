@@ -54,13 +54,18 @@ func TestKeys_rotate(t *testing.T) {
 	server := httptest.NewServer(k)
 	defer server.Close()
 	for m := range moods {
+		k.mu.Lock()
 		k.mood = m
 		before := len(k.sets)
+		k.mu.Unlock()
 		if m == stalled {
 			continue // for longer than a test should last
 		}
 		text, err := get(server.URL, "")
-		if got := len(k.sets) - before; (got == 1) != m.whole() {
+		k.mu.Lock()
+		got := len(k.sets) - before
+		k.mu.Unlock()
+		if (got == 1) != m.whole() {
 			t.Errorf("%v: %d sets were given", m, got)
 		}
 		if good := err == nil && strings.Contains(text, `"k-0"`) && strings.Contains(text, `"k-2"`); good != m.whole() {
