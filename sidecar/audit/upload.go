@@ -10,14 +10,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"postern/sidecar/decision"
-	"postern/sidecar/secretfile"
+	"postern/sidecar/outbound"
 )
 
 // Upload is how a server is sent records.
@@ -56,7 +54,7 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 	if err != nil {
 		return nil, err
 	}
-	secured, err := o.Upload.tls()
+	secured, err := outbound.Files{CA: o.Upload.CA, Cert: o.Upload.Cert, Key: o.Upload.Key}.TLS()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +81,7 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 // A refusal is an answer that is none of success.
 type refusal struct {
 	status int
-	after  time.Duration // of Retry-After
+	after  time.Duration // of Retry-After, at most the longest delay
 }
 
 func (r refusal) Error() string {
@@ -188,11 +186,11 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 	req.Header.Set("Content-Encoding", "gzip")
 	req.Header.Set("User-Agent", u.agent)
 	if u.upload.TokenFile != "" {
-		token, _, err := secretfile.Read(u.upload.TokenFile)
+		bearer, err := outbound.Bearer(u.upload.TokenFile)
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("Authorization", bearer)
 	}
 	res, err := u.client.Do(req)
 	if err != nil {
@@ -208,18 +206,7 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 	if res.StatusCode/100 == 2 {
 		return nil
 	}
-	return refusal{res.StatusCode, retryAfter(res.Header.Get("Retry-After"), time.Now())}
-}
-
-// retryAfter reads seconds, or a date; what is neither is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second //nolint:gosec // has 31 bits
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
+	return refusal{res.StatusCode, outbound.RetryAfter(res.Header, time.Now(), u.upload.MaxDelay)}
 }
 
 func (u *uploader) gather() time.Duration { return max(gatherForFile, time.Until(u.next)) }
@@ -234,7 +221,7 @@ func (u *uploader) pause(n int, err error) time.Duration {
 	d -= rand.N(d/2 + 1)
 	var r refusal
 	if errors.As(err, &r) {
-		d = max(d, min(r.after, u.upload.MaxDelay))
+		d = max(d, r.after)
 	}
 	return d
 }

@@ -4,12 +4,13 @@ import (
 	_ "crypto/sha256" // digests of references are checked with it
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry"
+
+	"postern/sidecar/outbound"
 )
 
 // An address is where a source is asked.
@@ -73,7 +74,7 @@ func parseReference(text string, secure bool) (*address, error) {
 			return nil, err
 		}
 	}
-	if loopback(a.url.Hostname()) && !secure {
+	if outbound.Loopback(a.url.Hostname()) && !secure {
 		a.url.Scheme = "http"
 	}
 	return a, nil
@@ -91,15 +92,6 @@ func checkDroppedTag(text string, ref registry.Reference) error {
 		return fmt.Errorf("the reference cannot be read: %w", err)
 	}
 	return nil
-}
-
-// loopback reports whether host is this machine by its spelling alone.
-func loopback(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // sameOrigin reports whether two URLs have one scheme, host and port.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postern/sidecar/outbound"
 )
 
 const zeroDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -143,7 +145,7 @@ func FuzzParseAddress(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if a.url.Scheme == "http" && a.reference != nil && (secure || !loopback(a.url.Hostname())) {
+		if a.url.Scheme == "http" && a.reference != nil && (secure || !outbound.Loopback(a.url.Hostname())) {
 			t.Errorf("%q is asked in the clear", raw)
 		}
 		if a.url.User != nil || strings.ContainsAny(a.name, "?#") && a.reference != nil {

@@ -1,15 +1,13 @@
 package remote
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 
-	"postern/sidecar/secretfile"
+	"postern/sidecar/outbound"
 )
 
 const (
@@ -31,7 +29,7 @@ type connection struct {
 
 // connect makes the connection for an address.
 func (o Options) connect(a *address) (*connection, error) {
-	config, err := o.tlsConfig()
+	config, err := outbound.Files{CA: o.CA, Cert: o.Cert, Key: o.Key}.TLS()
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +53,7 @@ func (c *connection) close() { c.transport.CloseIdleConnections() }
 
 // RoundTrip sends one request, to one host.
 func (c *connection) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !c.plain && !loopback(req.URL.Hostname()) {
+	if req.URL.Scheme != "https" && !c.plain && !outbound.Loopback(req.URL.Hostname()) {
 		return nil, fmt.Errorf("plain http to %s is refused", req.URL.Host)
 	}
 	req = req.Clone(req.Context())
@@ -93,41 +91,6 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// tlsConfig reads the PEM files.
-func (o Options) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CA != "" {
-		text, _, err := secretfile.Read(o.CA)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s: no certificate in it", o.CA)
-		}
-	}
-	if (o.Cert == "") != (o.Key == "") {
-		return nil, errors.New("a certificate and its key belong together, and one is missing")
-	}
-	if o.Cert == "" {
-		return config, nil
-	}
-	cert, _, err := secretfile.Read(o.Cert)
-	if err != nil {
-		return nil, err
-	}
-	key, _, err := secretfile.Read(o.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s and %s: %w", o.Cert, o.Key, err)
-	}
-	config.Certificates = []tls.Certificate{pair}
-	return config, nil
-}
-
 // proxy finds the proxy of a request. What is on this machine is asked directly: the
 // proxy's own machine is another.
 func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
@@ -146,7 +109,7 @@ func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 		return nil, errors.New("the proxy is no http, https or socks5 URL")
 	}
 	return func(req *http.Request) (*url.URL, error) {
-		if loopback(req.URL.Hostname()) {
+		if outbound.Loopback(req.URL.Hostname()) {
 			return nil, nil
 		}
 		return u, nil

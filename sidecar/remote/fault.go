@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
+	"postern/sidecar/outbound"
 	"postern/sidecar/phrase"
 )
 
@@ -83,21 +83,10 @@ func inTime(ctx context.Context, limit time.Duration, err error) error {
 // maxRetryAfter is the longest that a server can keep itself from being asked.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads how long a server wants not to be asked (RFC 9110 section 10.2.3): 0
-// where it says nothing, or nothing that can be read.
+// retryAfter is how long a server that refuses for now wants not to be asked.
 func retryAfter(res *http.Response, now time.Time) time.Duration {
 	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	text := strings.TrimSpace(res.Header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
-		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	} else if errors.Is(err, strconv.ErrRange) {
-		return maxRetryAfter
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
+	return outbound.RetryAfter(res.Header, now, maxRetryAfter)
 }

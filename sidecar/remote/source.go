@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"postern/sidecar/outbound"
 )
 
 // A Source is one URL. Its methods may be called at the same time.
@@ -73,7 +75,7 @@ func (o Options) check(a *address) error {
 		return errors.New("a registry cannot hold requests until there is news")
 	case a.reference == nil && o.DockerConfig != "":
 		return errors.New("a docker config is for registries: want a token file")
-	case o.TokenFile != "" && a.url.Scheme == "http" && !loopback(a.url.Hostname()):
+	case o.TokenFile != "" && a.url.Scheme == "http" && !outbound.Loopback(a.url.Hostname()):
 		return errors.New("the token would be sent in the clear: want https")
 	}
 	c, err := o.connect(a)

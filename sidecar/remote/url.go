@@ -15,8 +15,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/download"
 
-	"postern/sidecar/phrase"
-	"postern/sidecar/secretfile"
+	"postern/sidecar/outbound"
 )
 
 // longPollType is the content type by which a server says that it holds requests.
@@ -109,19 +108,14 @@ func usable(etag string) string {
 // authorize adds the bearer token, which goes to the URL's own origin: a redirect to
 // another one drops it.
 func (e *exchange) authorize(req *http.Request) error {
-	path := e.options.TokenFile
-	if path == "" {
+	if e.options.TokenFile == "" {
 		return nil
 	}
-	text, _, err := secretfile.Read(path)
+	bearer, err := outbound.Bearer(e.options.TokenFile)
 	if err != nil {
 		return err
 	}
-	token := strings.TrimSpace(string(text))
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("%s: want one token, and nothing else", phrase.OneLine(path))
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", bearer)
 	return nil
 }
 

@@ -3,18 +3,16 @@ package telemetry
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"postern/sidecar/secretfile"
+	"postern/sidecar/outbound"
 )
 
 // An endpoint is where a signal goes, and how. None of it is the environment's to choose,
@@ -44,12 +42,12 @@ func newEndpoint(at string, o Options) (*endpoint, error) {
 	}
 	e.token.secure = e.secure
 	if e.token.path != "" {
-		if _, err := e.token.read(); err != nil {
+		if _, err := outbound.Bearer(e.token.path); err != nil {
 			return nil, err
 		}
 	}
 	if e.secure {
-		e.tls, err = clientTLS(o)
+		e.tls, err = outbound.Files{CA: o.CA, Cert: o.Cert, Key: o.Key}.TLS()
 	}
 	return e, err
 }
@@ -96,69 +94,19 @@ func (e *endpoint) options() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithPerRPCCredentials(e.token)}
 }
 
-// clientTLS is how the receiver is told from others. The authorities are read once, what it
-// is shown at each handshake.
-func clientTLS(o Options) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CA != "" {
-		text, _, err := secretfile.Read(o.CA)
-		if err != nil {
-			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificates", o.CA)
-		}
-	}
-	if o.Cert == "" {
-		return c, nil
-	}
-	read := func() (*tls.Certificate, error) {
-		cert, _, err := secretfile.Read(o.Cert)
-		if err != nil {
-			return nil, err
-		}
-		key, _, err := secretfile.Read(o.Key)
-		if err != nil {
-			return nil, err
-		}
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("%s with %s: %w", o.Cert, o.Key, err)
-		}
-		return &pair, nil
-	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return read() }
-	_, err := read()
-	return c, err
-}
-
 // A token is a bearer token in a file.
 type token struct {
 	path   string
 	secure bool // whether it goes by TLS
 }
 
-// read is what the file holds now. An error has nothing of it.
-func (t token) read() (string, error) {
-	text, _, err := secretfile.Read(t.path)
-	if err != nil {
-		return "", err
-	}
-	value := strings.TrimSpace(string(text))
-	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", fmt.Errorf("%s does not hold one token", t.path)
-	}
-	return value, nil
-}
-
 // GetRequestMetadata is the token of one gRPC call.
 func (t token) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	value, err := t.read()
+	value, err := outbound.Bearer(t.path)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"authorization": "Bearer " + value}, nil
+	return map[string]string{"authorization": value}, nil
 }
 
 // RequireTransportSecurity has gRPC send the token by TLS alone. The configuration refuses a
@@ -175,7 +123,7 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.token.path == "" {
 		return b.next.RoundTrip(r)
 	}
-	value, err := b.token.read()
+	value, err := outbound.Bearer(b.token.path)
 	if err != nil {
 		if r.Body != nil {
 			err = errors.Join(err, r.Body.Close())
@@ -183,7 +131,7 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+value)
+	r.Header.Set("Authorization", value)
 	return b.next.RoundTrip(r)
 }
 

@@ -214,10 +214,10 @@ func TestOpen_refused(t *testing.T) {
 		}
 	}
 	f("no such file", Options{Traces: "http://127.0.0.1:4318", TokenFile: filepath.Join(dir, "none")})
-	f("does not hold one token", Options{Traces: "grpc://127.0.0.1:4318", TokenFile: harness.Write(t, dir, "two", "hush hush")})
-	f("does not hold one token", Options{Metrics: "http://127.0.0.1:4318", TokenFile: harness.Write(t, dir, "lines", "hush\r\nX-Evil: hush")})
-	f("has no certificates", Options{Traces: "https://127.0.0.1:4318", CA: harness.Write(t, dir, "ca.pem", "hush")})
-	f("cert.pem with ", Options{Metrics: "grpcs://127.0.0.1:4318", Cert: harness.Write(t, dir, "cert.pem", "hush"), Key: harness.Write(t, dir, "key.pem", "hush")})
+	f("want one token", Options{Traces: "grpc://127.0.0.1:4318", TokenFile: harness.Write(t, dir, "two", "hush hush")})
+	f("want one token", Options{Metrics: "http://127.0.0.1:4318", TokenFile: harness.Write(t, dir, "lines", "hush\r\nX-Evil: hush")})
+	f("no certificate in it", Options{Traces: "https://127.0.0.1:4318", CA: harness.Write(t, dir, "ca.pem", "hush")})
+	f("cert.pem and ", Options{Metrics: "grpcs://127.0.0.1:4318", Cert: harness.Write(t, dir, "cert.pem", "hush"), Key: harness.Write(t, dir, "key.pem", "hush")})
 	f("none of http, https, grpc, grpcs", Options{Traces: "ftp://127.0.0.1"})
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "no-value")
 	f("describe this process", Options{Traces: "http://127.0.0.1:4318"})

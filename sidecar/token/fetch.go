@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"postern/sidecar/outbound"
 	"postern/sidecar/phrase"
 )
 
@@ -50,7 +50,7 @@ func JWKSURL(rawURL string, options Options) *Keys {
 	if err == nil && (options.RefreshEvery < 0 || options.MinInterval < 0 || options.Timeout < 0) {
 		err = errors.New("a negative duration")
 	}
-	k := newKeys(displayURL(u), ParseJWKS)
+	k := newKeys(outbound.Shown(u), ParseJWKS)
 	if err != nil {
 		k.invalid = fmt.Errorf("key URL: %w", err)
 		return k
@@ -90,28 +90,10 @@ func parseKeyURL(rawURL string, insecureHTTP bool) (*url.URL, error) {
 		return nil, errors.New("a user name or password in it")
 	case u.Fragment != "":
 		return nil, errors.New("a fragment in it")
-	case u.Scheme == "http" && !insecureHTTP && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !insecureHTTP && !outbound.Loopback(u.Hostname()):
 		return nil, errors.New("plain http to another host")
 	}
 	return u, nil
-}
-
-// loopback reports whether host is this machine by its spelling alone.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
-// displayURL is u without its query, which may hold a secret.
-func displayURL(u *url.URL) string {
-	if u == nil {
-		return "a URL"
-	}
-	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	return shown.String()
 }
 
 // newClient makes a client that follows no redirect and keeps no connection.
