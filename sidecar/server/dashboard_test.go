@@ -12,10 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
-	"postern/sidecar/config"
 	"postern/testdata/harness"
 )
 
@@ -247,7 +245,6 @@ func readDashboard(t *testing.T, path string) (d dashboard) {
 
 var (
 	metricName = regexp.MustCompile(`\b(?:postern|process|go)_[a-z0-9_]+\b|\bpostern:[a-z0-9_:]+\b`)
-	fqName     = regexp.MustCompile(`fqName: "([^"]+)"`)
 	ofSeries   = regexp.MustCompile(`_(?:bucket|sum|count)$`)
 )
 
@@ -291,22 +288,9 @@ func TestDashboards_names(t *testing.T) {
 // not used yet.
 func registered(t *testing.T) map[string]bool {
 	t.Helper()
-	s, _ := ready(t)
-	// What only a shadow has is registered with it.
-	s.config.Shadow.Bundles = config.BundlesAt(t.TempDir())
-	if _, err := s.newShadow(); err != nil {
-		t.Fatal(err)
-	}
 	names := map[string]bool{}
-	ch := make(chan *prometheus.Desc)
-	go func() {
-		s.metrics.registry.Describe(ch)
-		close(ch)
-	}()
-	for d := range ch {
-		if m := fqName.FindStringSubmatch(d.String()); m != nil {
-			names[m[1]] = true
-		}
+	for _, d := range allMetrics(t, withShadow(t)) {
+		names[d.name] = true
 	}
 	if !names["postern_ready"] || !names["go_goroutines"] {
 		t.Fatalf("these are not all: %v", names)
