@@ -1,6 +1,6 @@
 // Command bench measures what Postern costs beside the servers that it is built on and
-// beside OPA's own, and writes the tables of README and docs/bench.md. Every server and
-// the load generator is a process of its own on loopback. Where any server answers
+// beside OPA's own, and writes the table of docs/bench.md. Every server and the load
+// generator is a process of its own on loopback. Where any server answers
 // anything wrongly the run fails, and documents stay as they are.
 package main
 
@@ -51,7 +51,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	pattern := set.String("scenario", "", "a regular `expression`: measure only what it matches of "+names())
 	set.StringVar(&o.out, "out", "", "a file for the whole table, in place of standard output")
 	set.StringVar(&o.json, "json", "", "a file for every round, in JSON")
-	set.BoolVar(&o.write, "write", false, "replace the marked parts of README.md and docs/bench.md")
+	set.BoolVar(&o.write, "write", false, "replace the marked part of docs/bench.md")
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
@@ -163,9 +163,6 @@ func publish(r report.Report, o options, out io.Writer) error {
 		}
 	}
 	if o.write {
-		if err := document.Write("README.md", "bench", r.Compact(), ""); err != nil {
-			return err
-		}
 		if err := document.Write("docs/bench.md", "bench", r.Full(), report.Frame); err != nil {
 			return err
 		}

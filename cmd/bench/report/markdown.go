@@ -26,9 +26,6 @@ func (r Report) Full() string {
 	return b.String()
 }
 
-// Compact is what of the report a reader needs first, in Markdown.
-func (r Report) Compact() string { return r.Machine.Line() + "\n" + r.figures() }
-
 // Line says it in a sentence.
 func (m Machine) Line() string {
 	made := append([]string{m.Go, "commit " + m.Commit}, m.Libraries...)
