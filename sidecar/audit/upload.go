@@ -54,28 +54,34 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 	if err != nil {
 		return nil, err
 	}
-	secured, err := outbound.Files{CA: o.Upload.CA, Cert: o.Upload.Cert, Key: o.Upload.Key}.TLS()
-	if err != nil {
-		return nil, err
-	}
 	id := decision.NewID()
 	labels, err := json.Marshal(map[string]string{"id": id.String(), "version": o.Version, "app": "postern"}, json.Deterministic(true))
 	if err != nil {
 		return nil, err
 	}
-	return &uploader{
+	u := &uploader{
 		url: to, upload: o.Upload, agent: "postern/" + o.Version, event: event{labels, o.Bundle}, warn: o.Warn, counts: c,
 		most: o.Upload.Chunk, ratio: 4,
-		client: &http.Client{
-			Timeout: o.Upload.Timeout,
-			Transport: &http.Transport{
-				Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, ForceAttemptHTTP2: true,
-				MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
-			},
-			// The token is for one server, and the records too.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return u, u.connect()
+}
+
+// connect makes the client, with the authorities that the file has now.
+func (u *uploader) connect() error {
+	secured, err := outbound.Files{CA: u.upload.CA, Cert: u.upload.Cert, Key: u.upload.Key}.TLS()
+	if err != nil {
+		return err
+	}
+	u.client = &http.Client{
+		Timeout: u.upload.Timeout,
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, ForceAttemptHTTP2: true,
+			MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
-	}, nil
+		// The token is for one server, and the records too.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return nil
 }
 
 // A refusal is an answer that is none of success.
@@ -199,7 +205,9 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 		if errors.As(err, &of) {
 			err = of.Err
 		}
-		return fmt.Errorf("send to %s: %w", shownURL(u.url), err)
+		// Where the server's authorities were replaced, the next attempt goes by the new ones.
+		u.client.CloseIdleConnections()
+		return errors.Join(fmt.Errorf("send to %s: %w", shownURL(u.url), err), u.connect())
 	}
 	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, largestAnswer) // so that the connection can be used again

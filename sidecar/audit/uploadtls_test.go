@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"postern/testdata/harness"
 )
 
 // TestUpload_tls: the server needs one of the authorities, and is shown the certificate.
@@ -60,4 +62,21 @@ func TestUpload_tls(t *testing.T) {
 		t.Errorf("%d events, %+v", s.got(), l.Status())
 	}
 	stranger.giveUp()
+}
+
+// TestUpload_replacedAuthorities: a server whose authority came after the start is trusted
+// without a restart.
+func TestUpload_replacedAuthorities(t *testing.T) {
+	s := &taker{t: t, header: http.Header{}}
+	s.Server = httptest.NewTLSServer(s)
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	o := s.options()
+	o.Upload.CA = harness.Write(t, dir, "ca.pem", harness.NewAuthority(t, "before").PEM)
+	l := opened(t, o)
+	l.Write(&Record{ID: "a", Time: time.Now()})
+	eventually(t, "the server is not trusted", func() bool { return l.Status().Failing })
+	harness.Write(t, dir, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+	eventually(t, "the server is trusted", func() bool { return s.got() == 1 })
+	shut(l)
 }
