@@ -197,6 +197,21 @@ func TestWithoutTokens(t *testing.T) {
 	f(`{"a":"eyAiYWxnIjoiUlMyNTYifQ.eyAic3ViIjoidSJ9.c2lnbmF0dXJlc2ln"}`, `{"a":"[token]"}`)
 	f(`{"host":"ew0.example.com","a":"eyJ","b":"org:eyJ:read","c":"keyJob"}`, `{"host":"ew0.example.com","a":"eyJ","b":"org:eyJ:read","c":"keyJob"}`)
 	f(`{"a":"\u0001"}`, `{"a":"\u0001"}`)
+	// The digit of an escape is no letter of a token, and what is no escape may be one.
+	f(`{"a":"\u000eyJhbGciOiJSUzI1NiJ9.eyJzdWIi.c2ln"}`, `{"a":"\u000EyJhbGciOiJSUzI1NiJ9.[token]"}`)
+	f(`{"a":"\u001eyJhbGciOiJSUzI1NiJ9eyJhbGciOiJSUzI1NiJ9"}`, `{"a":"\u001EyJhbGciOiJSUzI1NiJ9[token]"}`)
+	f(`{"a":"\\u000eyJhbGciOiJSUzI1NiJ9.eyJzdWIi.c2ln"}`, `{"a":"\\u000[token]"}`)
+	f(`{"a":"\\\u000eyJhbGciOiJSUzI1NiJ9"}`, `{"a":"\\\u000EyJhbGciOiJSUzI1NiJ9"}`)
+}
+
+// TestWithoutTokens_wellFormed: whatever a caller writes, a record stays one line of JSON.
+func TestWithoutTokens_wellFormed(t *testing.T) {
+	for c := range rune(0x20) {
+		line := (&Record{Path: string(c) + "yJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyXzEifQ"}).appendLine(nil)
+		if got := withoutTokens(line); !jsontext.Value(got).IsValid() || strings.Count(string(got), "\n") != 1 {
+			t.Errorf("U+%04X: %s", c, got)
+		}
+	}
 }
 
 // TestSample: the share is kept, for one id it is always the same, and smaller shares are

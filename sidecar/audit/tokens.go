@@ -18,7 +18,7 @@ var jws = regexp.MustCompile(`eyJ[A-Za-z0-9_-]*(?:\.|%2[Ee])[A-Za-z0-9_-]+(?:(?:
 // openings are how a token can begin.
 var openings = [...][]byte{[]byte("eyJ"), []byte("eyA"), []byte("ewo"), []byte("ewk"), []byte("ew0")}
 
-var escaped = []byte(`\u00`)
+var escaped = []byte(`\u`)
 
 // withoutTokens takes whatever looks like a token out of a line.
 func withoutTokens(line []byte) []byte {
@@ -27,6 +27,7 @@ func withoutTokens(line []byte) []byte {
 		if plain, err := jsontext.AppendFormat(nil, line); err == nil {
 			line = append(plain, '\n')
 		}
+		upperEscapes(line)
 	}
 	for _, o := range openings {
 		if bytes.Contains(line, o) {
@@ -34,4 +35,20 @@ func withoutTokens(line []byte) []byte {
 		}
 	}
 	return line
+}
+
+// upperEscapes writes the digits of escapes in upper case: a control is always escaped, and
+// the e of \u000e must not be taken for the beginning of a token. Half an escape is no JSON.
+func upperEscapes(line []byte) {
+	for i := 0; i+1 < len(line); i++ {
+		if line[i] != '\\' {
+			continue
+		}
+		i++ // what is escaped may be a backslash
+		if line[i] == 'u' {
+			end := min(i+5, len(line))
+			copy(line[i+1:end], bytes.ToUpper(line[i+1:end]))
+			i = end - 1
+		}
+	}
 }

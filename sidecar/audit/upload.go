@@ -151,16 +151,11 @@ func (u *uploader) fits(b *batch) int {
 // chunk. One that is alone may be larger, but not by much.
 func (u *uploader) pack(b *batch, n int) (body []byte, packed int, err error) {
 	for {
-		text := []byte{'['}
-		for i := range n {
-			if i > 0 {
-				text = append(text, ',')
-			}
-			if text, err = u.event.append(text, b.record(i)); err != nil {
-				return nil, 1, fmt.Errorf("it is no event: %w", err)
-			}
+		text, good, err := u.events(b, n)
+		if err != nil && good == 0 {
+			return nil, 1, fmt.Errorf("it is no event: %w", err)
 		}
-		text = append(text, ']')
+		n = good
 		var out bytes.Buffer
 		w := gzip.NewWriter(&out)
 		if _, err := w.Write(text); err != nil {
@@ -178,6 +173,22 @@ func (u *uploader) pack(b *batch, n int) (body []byte, packed int, err error) {
 		}
 		n /= 2
 	}
+}
+
+// events are the first n records as a list of events, or as many as come before one that is
+// none, with why.
+func (u *uploader) events(b *batch, n int) (text []byte, good int, err error) {
+	text = []byte{'['}
+	for ; good < n; good++ {
+		end := len(text)
+		if good > 0 {
+			text = append(text, ',')
+		}
+		if text, err = u.event.append(text, b.record(good)); err != nil {
+			return append(text[:end], ']'), good, err
+		}
+	}
+	return append(text, ']'), good, nil
 }
 
 // largestAnswer is how much of an answer is read, for the sake of the connection.

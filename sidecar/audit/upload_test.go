@@ -222,6 +222,29 @@ func TestUpload_splits(t *testing.T) {
 	}
 }
 
+// TestUpload_noEvent: what is no event is lost alone, and not one of those that it waits with.
+func TestUpload_noEvent(t *testing.T) {
+	s := take(t)
+	o := s.options()
+	o.Upload.MinDelay = time.Second
+	l := opened(t, o)
+	for i := range 5 {
+		r := Record{ID: fmt.Sprint(i), Time: time.Now()}
+		if i == 2 {
+			r.Question = []byte(`{"broken`)
+		}
+		l.Write(&r)
+	}
+	shut(l)
+	var ids []string
+	for _, e := range s.events {
+		ids = append(ids, e.DecisionID)
+	}
+	if got := strings.Join(ids, ","); got != "0,1,3,4" || l.Status().Lost[LostUpload] != 1 || l.Status().Records[Written] != 4 {
+		t.Errorf("events %s, %+v", got, l.Status())
+	}
+}
+
 // TestUpload_takesNothing: a server to which everything is too large takes nothing, and what
 // is required is not taken for logged.
 func TestUpload_takesNothing(t *testing.T) {
