@@ -123,6 +123,8 @@ func (s *Server) recordOf(a *asking, item int, question jsontext.Value, took tim
 	if a.snapshot != nil {
 		r.Revision, r.Digest = a.snapshot.bundle.Revision, a.snapshot.bundle.Digest
 		r.Mask = a.snapshot.mask
+	} else if last := s.current.Load(); last != nil {
+		r.Mask = last.mask // a bundle that is too old to decide still says what is nobody's business
 	}
 	return r
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,6 +300,35 @@ func TestSources_maxAge(t *testing.T) {
 	f("warn", "200", "policy_denied")
 	f("not_ready", "503", "policy_denied")
 	f("deny", "503", "not_ready")
+}
+
+// TestSources_maxAgeMasks: a bundle that is too old to decide still masks what is logged.
+func TestSources_maxAgeMasks(t *testing.T) {
+	at := publishing(t, tarball(t, map[string]string{
+		".manifest": `{"revision": "1"}`,
+		"log.rego":  "package postern.log\n\nmask contains \"/user\"\n",
+	}))
+	var later atomic.Int64
+	began := time.Now()
+	now := func() time.Time { return began.Add(time.Duration(later.Load())) }
+	c := remotely(t, at.URL, ", max_age: 1h, stale: deny")
+	c.DecisionLog.To = filepath.Join(t.TempDir(), "d")
+	s := startAt(t, c, now)
+	good := sign(t, map[string]any{"exp": began.Add(100 * time.Hour).Unix()})
+	at.down.Store(true)
+	eventually(t, "the server is out of order", func() bool { return s.origins()[0].Server.Error != "" })
+	later.Store(int64(3 * time.Hour))
+	eventually(t, "the bundle is too old", func() bool { return s.ask(good, question).codes() == "not_ready" })
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(c.DecisionLog.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), `"code":"not_ready"`) || !strings.Contains(string(text), `"erased":["/user"]`) || strings.Contains(string(text), "user_1") {
+		t.Errorf("%s", text)
+	}
 }
 
 // TestSources_shadow: the bundle of a shadow is fetched and followed as that which decides is.
