@@ -41,9 +41,6 @@ const (
 func (s *Server) record(a *asking, item int, question jsontext.Value, d decision.Decision) decision.Decision {
 	took := time.Since(a.began)
 	s.beginItem(a, item)
-	if s.shadow != nil {
-		s.shadow.put(a, item, question, d)
-	}
 	required := (s.config.DecisionLog.Required || a.logged) && !denies(d)
 	switch {
 	case s.audit == nil && required:
@@ -56,10 +53,13 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 		if !s.audit.Write(&r) && required {
 			d = decision.Because(decision.Overloaded, cannotLog)
 			// The denial is what finds out whether the log can be written again.
-			r.Required = false
+			r.Required, r.Result = false, ""
 			decided(&r, d)
 			s.audit.Write(&r)
 		}
+	}
+	if s.shadow != nil {
+		s.shadow.put(a, item, question, d)
 	}
 	s.metrics.decided(a.door, d, took, s.traced(a, item, d, took))
 	return d

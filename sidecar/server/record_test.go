@@ -148,6 +148,35 @@ func TestRecord_required(t *testing.T) {
 	if !strings.Contains(string(text), `"overloaded"`) || !strings.Contains(string(text), `"allow":true`) || !strings.Contains(string(text), `"engine":"opa 1.`) {
 		t.Errorf("the log lacks what happened:\n%.2000s", text)
 	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "the decision cannot be logged") && strings.Contains(line, `"result":`) {
+			t.Errorf("a document that was not given is in the log: %s", line)
+		}
+	}
+}
+
+// TestRecord_requiredShadow: a shadow is compared with what was answered, which is a denial
+// where it cannot be logged.
+func TestRecord_requiredShadow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	denying(t, dir, "true")
+	c := standard(t, plain(t), "shadow: {bundles: [{path: "+dir+"}], sample: 1, deadline: 10s}")
+	s := startFailing(t, c)
+	s.loadedShadow()
+	good := sign(t, nil)
+	if a := s.ask(good, question); a.codes() != "overloaded" {
+		t.Fatalf("while nothing can be logged: %s", a.Body)
+	}
+	s.ask("", question)
+	eventually(t, "all that was asked without a token is compared", func() bool {
+		f := s.families()
+		missing := number(f, "postern_denial_reasons_total", "door", "check", "reason", "token_missing")
+		return number(f, "postern_shadow_decisions_total", "result", "reasons")+number(f, "postern_shadow_dropped_total") == missing
+	})
+	if n := number(s.families(), "postern_shadow_decisions_total", "result", "allow_to_deny"); n != 0 {
+		t.Errorf("%v decisions were compared as allowed, which were not", n)
+	}
 }
 
 // TestRecord_full: a log without room denies what is required, and counts what is lost.
