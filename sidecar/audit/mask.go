@@ -26,8 +26,13 @@ func (r *Record) masked(ctx context.Context, line []byte) (text []byte, reduced 
 	word := logmask.Failed
 	errors.As(err, &word)
 	little := Record{
-		ID: r.ID, Time: r.Time, Door: r.Door, Allow: r.Allow, Status: r.Status,
+		ID: r.ID, Time: r.Time, Door: r.Door, Item: r.Item, Allow: r.Allow, Status: r.Status,
 		Revision: r.Revision, Digest: r.Digest,
+	}
+	if r.Shadow != nil { // without it, the record would be one of a decision
+		shadow := *r.Shadow
+		shadow.Reasons = nil
+		little.Shadow = &shadow
 	}
 	text = bytes.TrimSuffix(little.appendLine(nil), []byte(",\"duration_ns\":0}\n"))
 	return fmt.Appendf(text, ",\"mask_error\":%q}\n", string(word)), true

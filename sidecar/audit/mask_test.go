@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"postern/sidecar/decision"
 	"postern/sidecar/logmask"
 )
 
@@ -58,4 +59,19 @@ func TestWrite_masked(t *testing.T) {
 		}
 		return nil, false, nil
 	}, false, `"user":"ada"`)
+}
+
+// TestRecord_maskedLittle: what is left where a mask fails tells an item of a batch from the
+// others, and a record about a shadow from that of the decision.
+func TestRecord_maskedLittle(t *testing.T) {
+	item := 3
+	r := Record{
+		ID: "d", Door: "checks", Item: &item, User: "ada", Allow: true, Status: 200, Mask: fixed(false, logmask.Timeout),
+		Shadow: &Shadow{Status: 403, Reasons: decision.Because(decision.RoleRequired, "ada is none").Reasons, Revision: "next"},
+	}
+	text, reduced := r.masked(t.Context(), r.appendLine(nil))
+	const want = `{"decision_id":"d","time":"0001-01-01T00:00:00Z","door":"checks","item":3,"allow":true,"status":200,"shadow":{"allow":false,"status":403,"revision":"next"},"mask_error":"timeout"}` + "\n"
+	if !reduced || string(text) != want {
+		t.Errorf("got  %swant %s", text, want)
+	}
 }
