@@ -167,10 +167,11 @@ func (l *Log) Reopen() {
 	}
 }
 
-// Close writes what waits, and ends the log; when ctx ends, what is left is lost.
-func (l *Log) Close(ctx context.Context) {
+// Close writes what waits, and ends the log; when ctx ends, what is left is lost. It fails
+// where a write does not end: then that is not counted.
+func (l *Log) Close(ctx context.Context) error {
 	if l == nil {
-		return
+		return nil
 	}
 	l.queue.close()
 	select {
@@ -180,13 +181,15 @@ func (l *Log) Close(ctx context.Context) {
 	}
 	select {
 	case <-l.done:
-		return
+		return nil
 	case <-ctx.Done():
 		l.giveUp()
 	}
 	select {
 	case <-l.done:
+		return nil
 	case <-time.After(grace): // it hangs in a write that nothing ends
+		return fmt.Errorf("a write to the decision log does not end, and about %d bytes of records are lost", l.queue.waiting())
 	}
 }
 

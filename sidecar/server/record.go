@@ -175,7 +175,9 @@ func (s *Server) closeLog() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), max(left, leastForLog))
 	defer cancel()
-	s.audit.Close(ctx)
+	if err := s.audit.Close(ctx); err != nil {
+		s.log.Error("decision log", "error", err)
+	}
 	if lost := s.audit.Lost(); lost > 0 {
 		s.log.Error("records of the decision log were lost", "lost", lost)
 	}
