@@ -76,10 +76,22 @@ type Shadow struct {
 // size is the room that a record takes while it waits, roughly. What it shares with others
 // counts as its own.
 func (r *Record) size() int {
-	const fixed, ofReason = 512, 192
-	n := fixed + len(r.Question) + len(r.Input) + len(r.Method) + len(r.Host) + len(r.Path) + len(r.User) + len(r.Session) + len(r.Organization)
-	for i := range r.Reasons {
-		n += ofReason + len(r.Reasons[i].Message)
+	const fixed = 640
+	n := fixed + len(r.Client) + len(r.Question) + len(r.Input) + len(r.Method) + len(r.Host) + len(r.Path) + len(r.Route) +
+		len(r.Issuer) + len(r.User) + len(r.Session) + len(r.Organization) + sizeOf(r.Reasons)
+	if r.Shadow != nil {
+		n += fixed + sizeOf(r.Shadow.Reasons)
+	}
+	return n
+}
+
+// sizeOf is the room that reasons take. Any of their texts may be a policy's.
+func sizeOf(reasons []decision.Reason) (n int) {
+	const fixed = 192
+	for i := range reasons {
+		r := &reasons[i]
+		n += fixed + len(r.Organization) + len(r.Role) + len(r.RoleSet) + len(r.Permission) + len(r.Feature) + len(r.Plan) +
+			len(r.Reverification) + len(r.Action) + len(r.Rule) + len(r.Fact) + len(r.Message)
 	}
 	return n
 }

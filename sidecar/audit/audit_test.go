@@ -216,6 +216,39 @@ func TestWithoutTokens_wellFormed(t *testing.T) {
 	}
 }
 
+// TestRecord_size: whatever is long in a record counts.
+func TestRecord_size(t *testing.T) {
+	const long = 1 << 20
+	text := strings.Repeat("x", long)
+	v := reflect.ValueOf
+	var grow func(r *Record, at reflect.Value, name string)
+	grow = func(r *Record, at reflect.Value, name string) {
+		for i := range at.NumField() {
+			field, of := at.Field(i), name+at.Type().Field(i).Name
+			was := reflect.New(field.Type()).Elem()
+			was.Set(field)
+			switch {
+			case field.Kind() == reflect.String:
+				field.SetString(text)
+			case field.Type() == reflect.TypeFor[jsontext.Value]():
+				field.SetBytes([]byte(text))
+			default:
+				continue
+			}
+			// These are as long as this program makes them.
+			if short := strings.Contains(" ID Door Result Revision Digest Engine TraceID SpanID Shadow.Revision Shadow.Digest Code ", " "+of+" "); !short && r.size() < long {
+				t.Errorf("%s does not count", of)
+			}
+			field.Set(was)
+		}
+	}
+	r := &Record{Reasons: make([]decision.Reason, 1), Shadow: &Shadow{Reasons: make([]decision.Reason, 1)}}
+	grow(r, v(r).Elem(), "")
+	grow(r, v(r.Shadow).Elem(), "Shadow.")
+	grow(r, v(&r.Reasons[0]).Elem(), "")
+	grow(r, v(&r.Shadow.Reasons[0]).Elem(), "")
+}
+
 // TestSample: the share is kept, for one id it is always the same, and smaller shares are
 // parts of larger ones.
 func TestSample(t *testing.T) {
