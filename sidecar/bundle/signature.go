@@ -55,7 +55,7 @@ func (t *tree) verify(signers []Signer, now time.Time) (*statement, error) {
 	return said, t.covered(said)
 }
 
-// verify checks who signed, how, for what and until when.
+// verify checks who signed, how, for what and until when, unless now is zero.
 func (s *statement) verify(signers []Signer, now time.Time) error {
 	signer, err := signerOf(signers, s.keyID)
 	if err != nil {
@@ -76,6 +76,8 @@ func (s *statement) verify(signers []Signer, now time.Time) error {
 		return fmt.Errorf("not a signature by %s: %s", phrase.Quote(signer.KeyID), cause(err))
 	case !maps.Equal(files, s.files):
 		return errors.New("the JWT's payload can be read in two ways")
+	case now.IsZero():
+		return nil
 	case s.expires > 0 && now.Unix() >= s.expires+int64(clockSkew/time.Second):
 		return fmt.Errorf("the signature expired at %s", time.Unix(s.expires, 0).UTC().Format(time.RFC3339))
 	case now.Unix() < s.notBefore-int64(clockSkew/time.Second):

@@ -128,12 +128,13 @@ func (o *origin) ordered(next bundle.SourceSummary) error {
 }
 
 // before is what decided last, zero for nothing. What was kept, and cannot be read, is
-// nothing that decided.
+// nothing that decided; a signature that has expired meanwhile makes it no other.
 func (o *origin) before() (last bundle.SourceSummary) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.last != nil {
-		return *o.last
+	decided := o.last
+	o.mu.Unlock()
+	if decided != nil {
+		return *decided
 	}
 	if o.remote == nil {
 		return last
@@ -146,6 +147,7 @@ func (o *origin) before() (last bundle.SourceSummary) {
 	if err != nil {
 		return last
 	}
+	source.Before = true
 	b, err := bundle.LoadSources(context.Background(), bundle.DefaultLimits(), []bundle.Source{source})
 	if err != nil {
 		return last
