@@ -66,7 +66,8 @@ func (o *origin) reached() time.Time {
 	if at := o.remote.Status().Reached; !at.IsZero() {
 		return at
 	}
-	if used, ok := o.decides(); ok {
+	// What was fetched later than now was fetched under another clock.
+	if used, ok := o.decides(); ok && used.FetchedAt.Before(o.began) {
 		return used.FetchedAt
 	}
 	return o.began
@@ -98,22 +99,44 @@ func (s *supply) fetchAtStart(ctx context.Context) {
 	_ = s.source.fetch(ctx)
 }
 
-// followServers asks the servers of bundles until ctx ends, and loads what is new.
+// followServers asks the servers of bundles until ctx ends, and loads what is new. What was
+// refused is tried again, as paths are: its server says it once, and the cause may have passed.
 func (s *supply) followServers(ctx context.Context) error {
 	var all sync.WaitGroup
 	failed := make([]error, len(s.source.origins))
+	asked := false
 	for i, o := range s.source.origins {
 		if o.remote == nil {
 			continue
 		}
+		asked = true
 		all.Go(func() {
 			failed[i] = o.remote.Run(ctx, func() {
 				_ = s.loadBundle(ctx) // reported as in Reload
 			})
 		})
 	}
+	if asked {
+		all.Go(func() { s.tryAgain(ctx) })
+	}
 	all.Wait()
 	return errors.Join(failed...)
+}
+
+// tryAgain loads again, every now and then, what was refused, until ctx ends.
+func (s *supply) tryAgain(ctx context.Context) {
+	tick := time.NewTicker(s.config.Watch.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if s.reload.Load().Error != "" {
+				_ = s.loadBundle(ctx) // reported as in Reload
+			}
+		}
+	}
 }
 
 // OriginStatus is one source of bundles.

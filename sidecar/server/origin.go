@@ -95,28 +95,35 @@ func (o *origin) keeps() bool {
 	return ok
 }
 
-// archive is what the origin's server said last; with kept, what was kept of it, if anything
-// was. A path has none.
-func (o *origin) archive(kept bool) (remote.Archive, error) {
+// archive is what the origin's server said last, else what decides since it was kept before
+// the start, else what was kept; with kept, that comes first. A path has none. The first error
+// says why it is not what the server said, the second that there is nothing.
+func (o *origin) archive(kept bool) (archive remote.Archive, instead, err error) {
 	if o.remote == nil {
-		return remote.Archive{}, nil
+		return remote.Archive{}, nil, nil
 	}
 	if kept {
 		if old, ok := o.remote.Kept(); ok {
-			return old, nil
+			return old, nil, nil
 		}
 	}
 	if latest, ok := o.remote.Latest(); ok {
-		return latest, nil
+		return latest, nil, nil
 	}
 	if used, ok := o.decides(); ok {
-		return used, nil // kept from before the start
+		return used, nil, nil
 	}
 	cause := o.remote.Status().Error
 	if cause == "" {
-		cause = "it was not asked yet"
+		cause = "it has not answered yet"
 	}
-	return remote.Archive{}, fmt.Errorf("bundle %q: nothing was fetched: %s", o.name, cause)
+	err = fmt.Errorf("bundle %q: nothing was fetched: %s", o.name, cause)
+	if !kept {
+		if old, ok := o.remote.Kept(); ok {
+			return old, err, nil
+		}
+	}
+	return remote.Archive{}, nil, err
 }
 
 // ordered refuses what takes an ordered origin back, also to before a restart.
@@ -174,8 +181,8 @@ func (o *origin) decides() (remote.Archive, bool) {
 // accept notes what decides now, and keeps it.
 func (o *origin) accept(next bundle.SourceSummary, archive remote.Archive) error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.last, o.used = &next, archive
+	o.mu.Unlock() // a disk that hangs keeps nobody from asking
 	if o.remote == nil {
 		return nil
 	}

@@ -74,7 +74,7 @@ func (s *supply) loadBundle(ctx context.Context) error {
 		next, err = s.settled(ctx, source, digest)
 	}
 	if err != nil && s.current.Load() == nil && s.source.keeps() {
-		next, source, err = s.fromKept(ctx, err)
+		next, source, err = s.fromKept(ctx, digest, errors.Join(source.instead, err))
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // the server ends; the source is not to blame
@@ -89,6 +89,9 @@ func (s *supply) loadBundle(ctx context.Context) error {
 		debug.FreeOSMemory()
 		s.reload.Store(failed)
 		return err
+	}
+	if source.instead != nil {
+		s.log.Warn("the bundle that was kept decides", "error", source.instead)
 	}
 	s.current.Store(next)
 	source.accept(next.bundle, s.log)
@@ -112,13 +115,16 @@ func (s *supply) loadBundle(ctx context.Context) error {
 // is many times what stays, and the collector would let the heap grow to twice as much.
 const largeBundle = 1 << 20
 
-// fromKept builds a snapshot from what was kept of the servers of bundles, at a start where
-// what they say now cannot be had or used.
-func (s *supply) fromKept(ctx context.Context, cause error) (*snapshot, Source, error) {
+// fromKept builds a snapshot from what was kept of all servers of bundles, at a start where
+// what they say now cannot be used. What has the digest that was tried is not tried again.
+func (s *supply) fromKept(ctx context.Context, tried string, cause error) (*snapshot, Source, error) {
 	source := s.source.pinned(true)
 	digest, err := source.Digest(ctx)
 	if err != nil {
 		return nil, source, errors.Join(cause, err)
+	}
+	if digest == tried {
+		return nil, source, cause
 	}
 	next, err := s.settled(ctx, source, digest)
 	if err != nil {

@@ -24,6 +24,8 @@ type Source struct {
 	// Of a pinned source, archives are theirs, zero for a path.
 	origins  []*origin
 	archives []remote.Archive
+	// instead says why some of them are what was kept, nil where none is.
+	instead error
 }
 
 // Paths is the source of bundles on disk.
@@ -41,7 +43,8 @@ func Paths(paths ...string) Source {
 }
 
 // pinned is the source as it is now: what servers say meanwhile is not in it. With kept, it
-// is what was kept of those that were asked for bundles.
+// is what was kept of all servers; else what was kept stands for those alone that have said
+// nothing.
 func (s Source) pinned(kept bool) Source {
 	if s.origins == nil {
 		return s
@@ -49,16 +52,17 @@ func (s Source) pinned(kept bool) Source {
 	pinned := s
 	pinned.archives = make([]remote.Archive, len(s.origins))
 	sources := make([]bundle.Source, len(s.origins))
-	var missing []error
+	var missing, instead []error
 	for i, o := range s.origins {
-		archive, err := o.archive(kept)
+		archive, why, err := o.archive(kept)
 		if err == nil {
 			sources[i], err = o.readFrom(archive)
 		}
 		pinned.archives[i] = archive
-		missing = append(missing, err)
+		missing, instead = append(missing, err), append(instead, why)
 	}
 	err := errors.Join(missing...)
+	pinned.instead = errors.Join(instead...)
 	pinned.Digest = func(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err

@@ -3,15 +3,19 @@ package server_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,4 +117,120 @@ func TestSources_orderedExpired(t *testing.T) {
 	}
 	server.publish(signer.archive(sayingBundle("3", "three"), nil))
 	s.says(good, "three")
+}
+
+// TestSources_passing: what was refused for a cause that passes is loaded when it has passed,
+// though its server has nothing new to say.
+func TestSources_passing(t *testing.T) {
+	signer := newBundleSigner(t)
+	began := time.Now()
+	var at clock
+	at.set(began)
+	server := publishing(t, signer.archive(sayingBundle("1", "one"), nil))
+	c := remotely(t, server.URL, signer.members())
+	c.Watch.Poll = 20 * time.Millisecond
+	good := sign(t, map[string]any{"exp": began.Add(100 * time.Hour).Unix()})
+	s := startAt(t, c, at.now)
+	s.says(good, "one")
+	server.publish(signer.archive(sayingBundle("2", "two"), map[string]any{"nbf": began.Add(time.Hour).Unix()}))
+	eventually(t, "it is too early", func() bool { return strings.Contains(s.log.String(), "not valid before") })
+	at.set(began.Add(2 * time.Hour))
+	s.says(good, "two")
+}
+
+// TestSources_keptBeside: at a start without one of two servers, what was kept of it decides
+// beside what the other server says now.
+func TestSources_keptBeside(t *testing.T) {
+	rules := publishing(t, tarball(t, sayingBundle("1", "one")))
+	model := publishing(t, tarball(t, map[string]string{".manifest": `{"revision": "m1", "roots": ["model"]}`, "model/data.yaml": "permissions: {}\n"}))
+	c := remotely(t, rules.URL, "", "persistence_directory: "+t.TempDir())
+	c.Bundles = append(c.Bundles, remotely(t, model.URL, "").Bundles...)
+	good := sign(t, nil)
+	s := start(t, c)
+	s.says(good, "one")
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	model.down.Store(true)
+	rules.publish(tarball(t, sayingBundle("2", "two")))
+	s = start(t, c)
+	s.says(good, "two")
+	if o := s.origins(); o[0].Kept || !o[1].Kept || o[1].Revision != "m1" {
+		t.Errorf("origins = %+v, want what the one server says and what was kept of the other", o)
+	}
+	if !strings.Contains(s.log.String(), "the bundle that was kept decides") {
+		t.Errorf("the log does not say so:\n%s", s.log)
+	}
+}
+
+// TestSources_keptUnusable: nothing that lies in the place of what was kept decides, holds a
+// start up, or keeps the server from what its bundle's server says.
+func TestSources_keptUnusable(t *testing.T) {
+	signer := newBundleSigner(t)
+	at := publishing(t, signer.archive(sayingBundle("2", "two"), nil))
+	dir := t.TempDir()
+	c := remotely(t, at.URL, signer.members()+", ordered: true", "persistence_directory: "+dir)
+	good := sign(t, nil)
+	s := start(t, c)
+	s.says(good, "two")
+	var path string
+	eventually(t, "the bundle is kept", func() bool {
+		all, err := filepath.Glob(filepath.Join(dir, "*.bundle"))
+		if err == nil && len(all) == 1 {
+			path = all[0]
+		}
+		return path != ""
+	})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, _, _ := strings.Cut(string(kept), "\n")
+	unsigned := tarball(t, sayingBundle("9", "nine"))
+	sum := sha256.Sum256(unsigned)
+	var h map[string]any
+	if err := json.Unmarshal([]byte(header), &h); err != nil {
+		t.Fatal(err)
+	}
+	h["digest"], h["size"] = "sha256:"+hex.EncodeToString(sum[:]), len(unsigned)
+	forged, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.WriteFile(elsewhere, kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(what string, put func() error) {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(path), put()); err != nil {
+			t.Fatal(err)
+		}
+		at.down.Store(true)
+		s := start(t, c)
+		if a := s.ask(good, `{"permission":"org:reports:read"}`); a.codes() != "not_ready" {
+			t.Errorf("%s: %s", what, a.Body)
+		}
+		if a := s.do("GET", "admin:/healthz", ""); a.Code != 200 {
+			t.Errorf("%s: not alive: %s", what, a.Body)
+		}
+		at.down.Store(false)
+		s.says(good, "two")
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f("deleted", func() error { return nil })
+	f("unsigned", func() error { return os.WriteFile(path, append(append(forged, '\n'), unsigned...), 0o600) })
+	f("cut off", func() error { return os.WriteFile(path, kept[:len(kept)-1], 0o600) })
+	f("empty", func() error { return os.WriteFile(path, nil, 0o600) })
+	f("a link", func() error { return os.Symlink(elsewhere, path) })
+	f("a pipe", func() error { return syscall.Mkfifo(path, 0o600) })
+	f("a directory", func() error { return os.Mkdir(path, 0o700) })
+	f("others can write", func() error {
+		return errors.Join(os.WriteFile(path, kept, 0o600), os.Chmod(path, 0o622))
+	})
 }
