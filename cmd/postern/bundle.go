@@ -91,11 +91,19 @@ func warn(errs io.Writer, warnings []string) {
 }
 
 // replace writes a file, or out for -. Whoever reads the file meanwhile sees the old one or
-// the new one, and no part of it.
+// the new one, and no part of it. A device or a pipe is written to, and stays.
 func replace(out io.Writer, path string, content []byte) (err error) {
 	if path == "-" {
 		_, err := out.Write(content)
 		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(content)
+		return errors.Join(err, f.Close())
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".postern-*")
 	if err != nil {
