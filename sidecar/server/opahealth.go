@@ -26,7 +26,7 @@ const (
 func (s *Server) plugins() map[string]string {
 	r := s.readiness()
 	all := map[string]string{"bundle": pluginNotReady, "keys": pluginOK}
-	if r.Bundle {
+	if r.Bundle && r.Sources {
 		all["bundle"] = pluginOK
 	}
 	for _, ready := range r.Keys {
@@ -103,7 +103,7 @@ func (s *Server) ruledUnhealthy(names []string) string {
 	}
 	check := "data.system.health." + strings.Join(names, ".")
 	path := append([]string{"system", "health"}, names...)
-	snap := s.current.Load()
+	snap := s.deciding()
 	// Whoever asks is a stranger, who is to have no queries prepared for made-up rules.
 	if snap == nil || !snap.policy.Defines(path) {
 		return fmt.Sprintf("health check (%s) was undefined", check)

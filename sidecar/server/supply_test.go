@@ -234,3 +234,57 @@ func TestSources_keptUnusable(t *testing.T) {
 		return errors.Join(os.WriteFile(path, kept, 0o600), os.Chmod(path, 0o622))
 	})
 }
+
+// TestSources_staleDoors: a server that has been out of reach for too long ends decisions at
+// every door, and OPA's own probes see it too.
+func TestSources_staleDoors(t *testing.T) {
+	at := publishing(t, tarball(t, map[string]string{
+		".manifest": `{"revision": "1"}`, "app/rules.rego": "package app\n\nyes := true\n", "system/health.rego": "package system.health\n\nlive := true\n",
+	}))
+	began := time.Now()
+	var now clock
+	now.set(began)
+	s := startAt(t, remotely(t, at.URL, ", max_age: 1h, stale: deny", "doors: {authzen: true, opa: true}", "clients: {anonymous: loopback}"), now.now)
+	bearer := "Bearer " + sign(t, map[string]any{"exp": began.Add(100 * time.Hour).Unix()})
+	access := `{"subject": {"type": "user", "id": "user_1"}, "action": {"name": "read"}, "resource": {"type": "doc", "id": "1"}}`
+	ask := func(method, path, body string, want int, texts ...string) {
+		t.Helper()
+		a := s.do(method, path, body, "Authorization", bearer, "Content-Type", "application/json")
+		if a.Code != want {
+			t.Errorf("%s %s: %d %s, want %d", method, path, a.Code, a.Body, want)
+		}
+		for _, text := range texts {
+			if !strings.Contains(a.Body, text) {
+				t.Errorf("%s %s: %s, want %s in it", method, path, a.Body, text)
+			}
+		}
+	}
+	probes := func(health, ready int) {
+		t.Helper()
+		for _, path := range []string{"/health?bundles", "/health?plugins", "/health/live"} {
+			ask("GET", path, "", health)
+		}
+		ask("GET", "admin:/readyz", "", ready)
+		ask("GET", "/health", "", 200)
+		ask("GET", "admin:/healthz", "", 200)
+	}
+	probes(200, 200)
+	ask("POST", "/v1/data/app/yes", `{"input": 1}`, 200, "true")
+	at.down.Store(true)
+	eventually(t, "the server is out of order", func() bool { return s.origins()[0].Server.Error != "" })
+	now.set(began.Add(3 * time.Hour))
+	eventually(t, "deny acts", func() bool { return s.do("GET", "admin:/readyz", "").Code == 503 })
+	probes(500, 503)
+	ask("POST", "/v1/check", `{"role":"admin"}`, 200, "not_ready", `"allow":false`)
+	ask("POST", "/v1/checks", `{"checks":[{"role":"admin"}]}`, 200, "not_ready", `"allow":false`)
+	ask("GET", "/v1/session", "", 503)
+	ask("POST", "/access/v1/evaluation", access, 503)
+	ask("POST", "/access/v1/evaluations", `{"evaluations":[`+access+`]}`, 503)
+	ask("POST", "/v1/data/app/yes", `{"input": 1}`, 503)
+	ask("POST", "/v0/data/app/yes", `1`, 503)
+	ask("POST", "/v1/batch/data/app/yes", `{"inputs": {"a": 1}}`, 503)
+	at.down.Store(false)
+	eventually(t, "deny ends", func() bool { return s.do("GET", "admin:/readyz", "").Code == 200 })
+	probes(200, 200)
+	ask("POST", "/v1/data/app/yes", `{"input": 1}`, 200, "true")
+}
