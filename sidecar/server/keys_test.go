@@ -86,7 +86,7 @@ func TestKeys_serverDown(t *testing.T) {
 	}
 	eventually(t, "status and metrics tell of the failure", func() bool {
 		return strings.Contains(s.do("GET", "admin:/v1/status", "").Body, "connection refused") &&
-			strings.Contains(s.do("GET", "admin:/metrics", "").Body, `postern_key_reloads_total{issuer="`+issuer+`",result="error"}`)
+			s.metric(`postern_key_reloads_total{issuer="`+issuer+`",result="error"}`) != "0" && s.metric(`postern_keys_last_reload_successful{issuer="`+issuer+`"}`) == "0"
 	})
 
 	if l, err = net.Listen("tcp", address); err != nil {
@@ -104,6 +104,9 @@ func TestKeys_serverDown(t *testing.T) {
 	}
 	if !strings.Contains(s.do("GET", "admin:/metrics", "").Body, `postern_key_reloads_total{issuer="`+issuer+`",result="ok"} 1`) {
 		t.Error("the metrics do not count the fetch")
+	}
+	if got := s.metric(`postern_keys_last_reload_successful{issuer="` + issuer + `"}`); got != "1" {
+		t.Errorf("postern_keys_last_reload_successful is %s after a good load", got)
 	}
 	for name, text := range map[string]string{"status": s.do("GET", "admin:/v1/status", "").Body, "log": s.log.String()} {
 		if strings.Contains(text, "hidden") {

@@ -68,6 +68,9 @@ func newMetrics(s *Server) *metrics {
 		state{s}, originMetrics{s}, logState{s})
 	for _, result := range []string{"ok", "error"} {
 		m.reloads.WithLabelValues(result)
+		for name := range s.issuers {
+			m.keyLoads.WithLabelValues(name, result)
+		}
 	}
 	for listener := range s.identities {
 		m.handshakes.WithLabelValues(listener)
@@ -78,8 +81,28 @@ func newMetrics(s *Server) *metrics {
 // noDoor labels what no door has seen.
 const noDoor decision.Door = "http"
 
+// alerted are the reasons that alerts are about.
+var alerted = []decision.Code{decision.NotReady, decision.Overloaded, decision.PolicyError, decision.PolicyTimeout}
+
+// show has a door show from the start what alerts are about. To Prometheus the first value of
+// a series is no increase: one that began with the first denial would hide it, and with it all
+// that came before the next scrape.
+func (m *metrics) show(doors ...decision.Door) {
+	for _, door := range doors {
+		t, ok := m.byDoor[door]
+		if !ok {
+			continue // it decides nothing
+		}
+		t.allow.get()
+		t.deny.get()
+		for _, code := range alerted {
+			t.reasons[code].get()
+		}
+	}
+}
+
 // A tally is the metrics of one door, found once: to look a label up takes a lock. What a
-// door never had is not shown until it has.
+// door never had, and no alert is about, is not shown until it has.
 type tally struct {
 	allow, deny, other lazy[prometheus.Counter]
 	reasons            map[decision.Code]*lazy[prometheus.Counter]
@@ -198,7 +221,9 @@ var (
 	descMemoOut   = prometheus.NewDesc("postern_decision_memo_evictions_total", "Remembered decisions that were dropped for want of room.", nil, nil)
 	descMemoBytes = prometheus.NewDesc("postern_decision_memo_bytes", "Room that remembered decisions take, roughly.", nil, nil)
 	descKeys      = prometheus.NewDesc("postern_keys", "Usable keys by issuer.", []string{"issuer"}, nil)
+	descKeysGood  = prometheus.NewDesc("postern_keys_last_reload_successful", "1 where the last attempt to load an issuer's keys was good; 0 where it failed, or none was made.", []string{"issuer"}, nil)
 	descNotAfter  = prometheus.NewDesc("postern_tls_certificate_not_after_timestamp_seconds", "When the first certificate of a listener's chain expires.", []string{"listener"}, nil)
+	descNotBefore = prometheus.NewDesc("postern_tls_certificate_not_before_timestamp_seconds", "Since when all of a listener's chain is good.", []string{"listener"}, nil)
 )
 
 // lastReloadGood is 1 where the last attempt to load a bundle was good.
@@ -212,7 +237,7 @@ func (s *Server) lastReloadGood() float64 {
 func (c state) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReady, descBundle, descLoaded, descAge, descReloaded, descBuild, descTelemetry, descInFlight, descAbandoned,
-		descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descNotAfter,
+		descHits, descMisses, descEvictions, descBytes, descMemoHits, descMemoMiss, descMemoOut, descMemoBytes, descKeys, descKeysGood, descNotAfter, descNotBefore,
 	} {
 		ch <- d
 	}
@@ -249,11 +274,14 @@ func (c state) Collect(ch chan<- prometheus.Metric) {
 	counter(descMemoOut, float64(memo.Evictions))
 	gauge(descMemoBytes, float64(memo.Bytes))
 	for name, i := range c.s.issuers {
-		gauge(descKeys, float64(i.keys.Status().Keys), name)
+		keys := i.keys.Status()
+		gauge(descKeys, float64(keys.Keys), name)
+		gauge(descKeysGood, number(keys.LastError == "" && !keys.LoadedAt.IsZero()), name)
 	}
 	for listener, i := range c.s.identities {
-		if end := i.Status().NotAfter; !end.IsZero() {
-			gauge(descNotAfter, float64(end.Unix()), listener)
+		if status := i.Status(); !status.NotAfter.IsZero() {
+			gauge(descNotAfter, float64(status.NotAfter.Unix()), listener)
+			gauge(descNotBefore, float64(status.NotBefore.Unix()), listener)
 		}
 	}
 }

@@ -234,8 +234,14 @@ func TestRecord_route(t *testing.T) {
 	eventually(t, "what is required is logged in spite of the sample", func() bool { return well.logStatus().Records["written"] == 1 })
 	failing := startFailing(t, c)
 	f(failing, "/audited", 403)
+	if got := failing.metric("postern_decision_log_failing"); got != "1" {
+		t.Errorf("while nothing can be written, postern_decision_log_failing is %s", got)
+	}
 	failing.heal(c)
 	f(failing, "/audited", 200)
+	if got := failing.metric("postern_decision_log_failing"); got != "0" {
+		t.Errorf("when it can be written again, postern_decision_log_failing is %s", got)
+	}
 }
 
 // TestRecord_sample: what is sampled out is counted, and the same id is in or out as a whole.

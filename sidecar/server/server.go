@@ -23,6 +23,7 @@ import (
 	"postern/sidecar/certificate"
 	"postern/sidecar/client"
 	"postern/sidecar/config"
+	"postern/sidecar/decision"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
@@ -158,6 +159,12 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.open = s.doors()
+	for _, d := range s.open {
+		s.metrics.show(d.name)
+	}
+	if o.Config.Doors.ExtAuthz {
+		s.metrics.show(decision.DoorExtAuthzGRPC)
+	}
 	return s, nil
 }
 

@@ -337,8 +337,9 @@ func TestTLS_reload(t *testing.T) {
 	eventually(t, "the new certificate is shown", func() bool { return s.serial() != first })
 	second := s.serial()
 	for _, listener := range []string{"http", "grpc", "admin"} {
-		eventually(t, listener+" has the new certificate's end in the metrics", func() bool {
-			return s.metric(`postern_tls_certificate_not_after_timestamp_seconds{listener="`+listener+`"}`) == fmt.Sprintf("%g", float64(end.Unix()))
+		eventually(t, listener+" has the new certificate's begin and end in the metrics", func() bool {
+			return s.metric(`postern_tls_certificate_not_after_timestamp_seconds{listener="`+listener+`"}`) == fmt.Sprintf("%g", float64(end.Unix())) &&
+				s.metric(`postern_tls_certificate_not_before_timestamp_seconds{listener="`+listener+`"}`) != ""
 		})
 	}
 	if !strings.Contains(s.log.String(), `cert.pem expires at `) {
