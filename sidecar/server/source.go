@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"postern/sidecar/bundle"
@@ -92,7 +91,7 @@ func (s Source) keeps() bool {
 func (s Source) ordered(b bundle.Summary) error {
 	for i, o := range s.origins {
 		if err := o.ordered(b.Sources[i]); err != nil {
-			return fmt.Errorf("bundle %q: %w", o.name, err)
+			return err // it names the bundle
 		}
 	}
 	return nil

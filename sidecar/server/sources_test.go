@@ -220,6 +220,9 @@ func TestSources_ordered(t *testing.T) {
 		s.says(good, "two")
 	}
 	refused(s)
+	if log := s.log.String(); !strings.Contains(log, "is lower than 2") || strings.Contains(log, `\": bundle `) {
+		t.Errorf("the refusal does not name the bundle once: %s", log)
+	}
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
