@@ -50,7 +50,7 @@ watched anyway, and URLs fetched now and then.`,
 // serve runs a server until ctx ends.
 func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	log := logger(errs, c)
-	s, err := newServer(c, c.PersistenceDirectory, log)
+	s, err := newServer(c, c.PersistenceDirectory, log, false)
 	if err != nil {
 		return err
 	}
@@ -78,13 +78,14 @@ func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	return nil
 }
 
-// newServer makes a server of c. What it fetches is kept in directory, unless that is empty.
-func newServer(c *config.Config, directory string, log *slog.Logger) (*server.Server, error) {
+// newServer makes a server of c, or one that only checks it. What it fetches is kept in
+// directory, unless that is empty.
+func newServer(c *config.Config, directory string, log *slog.Logger, checkOnly bool) (*server.Server, error) {
 	source, err := server.Sources(c.Bundles, sourceOptions(directory, log))
 	if err != nil {
 		return nil, err
 	}
-	return server.New(server.Options{Config: c, Source: source, Logger: log, Version: posternVersion()})
+	return server.New(server.Options{Config: c, Source: source, Logger: log, Version: posternVersion(), CheckOnly: checkOnly})
 }
 
 // sourceOptions are those of every command that reads what a configuration names.
@@ -100,8 +101,7 @@ func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) err
 	for _, w := range c.Warnings() {
 		fmt.Fprintf(errs, "warning: %s\n", w)
 	}
-	c.DecisionLog.To = config.None // nothing is decided, so nothing is written
-	s, err := newServer(c, "", slog.New(slog.DiscardHandler))
+	s, err := newServer(c, "", slog.New(slog.DiscardHandler), true)
 	if err != nil {
 		return err
 	}

@@ -107,8 +107,7 @@ func (o *whoOptions) byToken(ctx context.Context, in io.Reader, now time.Time) (
 	if err != nil {
 		return asked{}, err
 	}
-	c.DecisionLog.To = config.None
-	s, err := newServer(c, "", slog.New(slog.DiscardHandler))
+	s, err := newServer(c, "", slog.New(slog.DiscardHandler), true)
 	if err != nil {
 		return asked{}, err
 	}

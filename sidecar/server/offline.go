@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"postern/sidecar/audit"
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/policy"
@@ -14,16 +16,19 @@ import (
 )
 
 // Check loads the bundle, the shadow's, every issuer's keys, the listeners' certificates and the clients'
-// tokens once, and reports all that is wrong.
+// tokens once, looks at where decisions would be logged, and reports all that is wrong.
 func (s *Server) Check(ctx context.Context) error {
-	_, err := s.loadOnce(ctx)
-	return errors.Join(err, s.loadCredentials(), telemetry.Check(s.telemetryOptions()), s.shadow.check(ctx))
+	next, err := s.loadOnce(ctx)
+	if err == nil {
+		s.unpassed = s.unlogged(next.policy)
+	}
+	return errors.Join(err, s.loadCredentials(), audit.Check(s.logOptions(&s.config.DecisionLog)), telemetry.Check(s.telemetryOptions()), s.shadow.check(ctx))
 }
 
-// Notes are what [Server.Check] found wrong with certificates and tokens, and no reason to
-// refuse them.
+// Notes are what [Server.Check] found wrong with certificates, tokens and routes, and no
+// reason to refuse them.
 func (s *Server) Notes() []string {
-	var all []string
+	all := slices.Clone(s.unpassed)
 	for _, listener := range s.listenersWithTLS() {
 		for _, note := range s.identities[listener].Status().Notes {
 			all = append(all, listener+".tls: "+note)

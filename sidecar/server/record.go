@@ -142,7 +142,12 @@ func (s *Server) unseenAt(place telemetry.Place, door decision.Door, denied deci
 
 // openLog opens the decision log.
 func (s *Server) openLog(c *config.DecisionLog) (err error) {
-	s.audit, err = audit.Open(audit.Options{
+	s.audit, err = audit.Open(s.logOptions(c))
+	return err
+}
+
+func (s *Server) logOptions(c *config.DecisionLog) audit.Options {
+	return audit.Options{
 		To:     c.To,
 		Buffer: int(c.Buffer),
 		Rotate: audit.Rotate{Size: int64(c.Rotate.Size), Keep: c.Rotate.Keep, Age: c.Rotate.Age, Compress: c.Rotate.Compress},
@@ -160,8 +165,7 @@ func (s *Server) openLog(c *config.DecisionLog) (err error) {
 			s.log.Info("the decision log is written again", "lost", s.audit.Lost())
 		},
 		Warn: func(err error) { s.log.Warn("decision log", "error", err) },
-	})
-	return err
+	}
 }
 
 // leastForLog is how long a log may take at least to write what waits when the server ends.
@@ -186,7 +190,7 @@ func (s *Server) closeLog() {
 // unlogged are warnings of routes that nobody can pass, for want of a log.
 func (s *Server) unlogged(p *policy.Policy) []string {
 	routes := p.LoggedRoutes()
-	if s.audit != nil || len(routes) == 0 {
+	if s.config.DecisionLog.To != config.None || len(routes) == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("decision_log.to is none, so that nobody passes the routes that must be logged: %s", strings.Join(routes, ", "))}

@@ -55,6 +55,8 @@ type Options struct {
 	// Serving is called once with the bound addresses by listener, when decisions are
 	// answered; nil is nothing.
 	Serving func(addresses map[string]string)
+	// CheckOnly makes a server for [Server.Check] alone, which writes no decision log.
+	CheckOnly bool
 }
 
 // A Server answers decisions. Make it with [New], then [Server.Run] it once.
@@ -90,6 +92,7 @@ type Server struct {
 	inFlight  atomic.Int64
 	ended     chan struct{} // closed when a drain begins
 	draining  time.Time     // when that was; for Run alone
+	unpassed  []string      // what Check found of routes that nobody can pass
 
 	keysTurn sync.Mutex // keeps loads of keys from overlapping
 
@@ -147,8 +150,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = s.openLog(&o.Config.DecisionLog); err != nil {
-		return nil, err
+	if !o.CheckOnly {
+		if err = s.openLog(&o.Config.DecisionLog); err != nil {
+			return nil, err
+		}
 	}
 	s.identities = s.newIdentities(o.Config)
 	if o.Config.Clients.TokensFile != "" {
