@@ -110,7 +110,7 @@ func replayLogs(ctx context.Context, in io.Reader, out io.Writer, names []string
 	}
 	switch {
 	case report.Replayed == 0:
-		return errors.New("no record could be decided again; are they written with decision_log.input?")
+		return errors.New("no record could be decided again: see the causes, and docs/replay.md; without decision_log.input there is nothing to decide")
 	case failed(report) > 0:
 		return exit(exitFailed)
 	default:
