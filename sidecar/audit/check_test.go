@@ -37,6 +37,6 @@ func TestCheck(t *testing.T) {
 	f(Options{To: filepath.Join(dir, "none", "next.jsonl")}, "no such file")
 	f(Options{To: filepath.Join(next, "below.jsonl")}, "not a directory")
 	f(Options{To: "https://logs.example.com"}, "")
-	f(Options{To: "https://logs.example.com", Upload: Upload{CA: next}}, "has no certificate")
+	f(Options{To: "https://logs.example.com", Upload: Upload{CA: next}}, "no certificate in it")
 	f(Options{To: "https://logs.example.com", Upload: Upload{Cert: filepath.Join(dir, "c"), Key: filepath.Join(dir, "k")}}, "no such file")
 }
