@@ -62,7 +62,8 @@ A record that has no input, or lacks some of what the policy reads, is counted b
 not decided: the summary names the first lines of each. So is a line that is no record.
 
 It exits with 0 where nothing changes of the kind that --fail-on names, 1 where something
-does, and 2 where it could not compare, or nothing could be decided again.`,
+does, and 2 where it could not compare: where nothing could be decided again, or a decision
+took longer than --deadline.`,
 		Example: `  postern replay decisions.jsonl --bundle ./policies-next
   postern replay decisions.jsonl.gz --bundle ./policies-next --against ./policies --fail-on any`,
 		Args: cobra.MinimumNArgs(1),
@@ -113,6 +114,8 @@ func replayLogs(ctx context.Context, in io.Reader, out io.Writer, names []string
 		return errors.New("no record could be decided again: see the causes, and docs/replay.md; without decision_log.input there is nothing to decide")
 	case failed(report) > 0:
 		return exit(exitFailed)
+	case report.Of(replay.Late) > 0:
+		return fmt.Errorf("%d records ran out of time, so that what they would be is not known: say a longer --deadline", report.Of(replay.Late))
 	default:
 		return nil
 	}

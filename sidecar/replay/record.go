@@ -28,6 +28,7 @@ const (
 	Parts       Cause = "parts of the request" // the policy reads what the recorded one did not
 	Panicked    Cause = "a panic"              // of a library, at this record
 	Unsettled   Cause = "not settled"          // the recorded decision is a time-out, or of an overload
+	Late        Cause = "out of time"          // one of the bundles took too long, so that there is nothing to compare
 )
 
 // A record is what a line of a decision log says. Members of later versions are passed over.

@@ -153,6 +153,9 @@ func (o *Options) one(ctx context.Context, text []byte, at string) (done result)
 		before = Decide(ctx, o.Old.Policy, o.Answers, c)
 	}
 	after := Decide(ctx, o.New.Policy, o.Answers, c)
+	if !Settled(before.Decision) || !Settled(after.Decision) {
+		return skip(Late) // a busy machine is no change of policy, and must not hide one
+	}
 	done = result{line: at, change: Compare(before.Decision, after.Decision)}
 	if done.change == Same {
 		return done

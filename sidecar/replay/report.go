@@ -79,6 +79,16 @@ type Decided struct {
 	Reasons []decision.Reason `json:"reasons,omitempty"`
 }
 
+// Of counts the lines that were not decided again for one cause.
+func (r *Report) Of(cause Cause) int {
+	for _, s := range r.Skipped {
+		if s.Cause == cause {
+			return s.Count
+		}
+	}
+	return 0
+}
+
 // Skipped are the lines that were not decided again for one cause, the first of them by name.
 type Skipped struct {
 	Cause Cause    `json:"cause"`
