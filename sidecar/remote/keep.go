@@ -66,7 +66,25 @@ func (s *Source) Keep(a Archive) error {
 	if err := os.MkdirAll(s.options.Directory, 0o700); err != nil {
 		return err
 	}
-	return replace(s.keptPath(), append(header, '\n'), a.Content)
+	s.onDisk = "" // until it is known again
+	if err := replace(s.keptPath(), append(header, '\n'), a.Content); err != nil {
+		return err
+	}
+	s.onDisk = a.Digest
+	return os.Chtimes(s.keptPath(), a.FetchedAt, a.FetchedAt)
+}
+
+// stillNewest notes at the file, by its time, that the server says that what is kept is the
+// newest: a restart while the server is down then knows how old the news is.
+func (s *Source) stillNewest(digest string, now time.Time) {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	if s.onDisk == "" || s.onDisk != digest {
+		return
+	}
+	if err := os.Chtimes(s.keptPath(), now, now); err != nil {
+		s.options.Logger.Debug("the time of the kept bundle", "source", s.Name(), "error", err.Error())
+	}
 }
 
 // replace writes a file beside path, and puts it in its place once it is on the disk. What
@@ -117,7 +135,9 @@ func (s *Source) Kept() (Archive, bool) {
 
 func (s *Source) readKept() (Archive, error) {
 	path := s.keptPath()
-	text, err := readOwn(path, s.options.Limits.TotalBytes+maxKeptHeader)
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	text, written, err := readOwn(path, s.options.Limits.TotalBytes+maxKeptHeader)
 	if err != nil {
 		return Archive{}, err
 	}
@@ -125,6 +145,8 @@ func (s *Source) readKept() (Archive, error) {
 	if err != nil {
 		return Archive{}, fmt.Errorf("%s: %w", path, err)
 	}
+	s.onDisk = a.Digest
+	a.ReachedAt = written
 	return a, nil
 }
 
@@ -150,31 +172,31 @@ func (s *Source) parseKept(text []byte) (Archive, error) {
 	return Archive{Content: content, ETag: usable(h.ETag), Digest: h.Digest, FetchedAt: h.FetchedAt}, nil
 }
 
-// readOwn reads a regular file that nobody else can have written.
-func readOwn(path string, limit int64) ([]byte, error) {
+// readOwn reads a regular file that nobody else can have written, and its time.
+func readOwn(path string, limit int64) (text []byte, written time.Time, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return nil, err
+		return nil, written, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, written, err
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: not a regular file", path)
+		return nil, written, fmt.Errorf("%s: not a regular file", path)
 	case !ok || int(owner.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s: belongs to another user", path)
+		return nil, written, fmt.Errorf("%s: belongs to another user", path)
 	case info.Mode().Perm()&0o022 != 0:
-		return nil, fmt.Errorf("%s: others can write to it", path)
+		return nil, written, fmt.Errorf("%s: others can write to it", path)
 	case info.Size() > limit:
-		return nil, fmt.Errorf("%s: more than %d bytes", path, limit)
+		return nil, written, fmt.Errorf("%s: more than %d bytes", path, limit)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	text, err = io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("%s: more than %d bytes", path, limit)
 	}
-	return text, err
+	return text, info.ModTime(), err
 }

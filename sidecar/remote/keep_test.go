@@ -103,6 +103,45 @@ func TestKeep_together(t *testing.T) {
 	}
 }
 
+// TestKept_reachedAt: what is kept knows when its server last said that it is the newest, and
+// no other archive's answer changes that.
+func TestKept_reachedAt(t *testing.T) {
+	h := &holder{kind: "application/gzip"}
+	h.put(revision(t, "one"))
+	o := defaults(serve(t, h.ServeHTTP).URL)
+	o.Directory = t.TempDir()
+	clock := time.Unix(1_800_000_000, 0)
+	o.Now = func() time.Time { return clock }
+	s := newSource(t, o)
+	reached := func(want time.Time) {
+		t.Helper()
+		kept, ok := newSource(t, o).Kept()
+		if !ok || !kept.ReachedAt.Equal(want) {
+			t.Errorf("Kept was reached at %s, %v, want %s", kept.ReachedAt, ok, want)
+		}
+	}
+	ask := func() {
+		t.Helper()
+		clock = clock.Add(time.Hour)
+		if err := s.Fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	first, _ := s.Latest()
+	if err := s.Keep(first); err != nil {
+		t.Fatal(err)
+	}
+	reached(first.FetchedAt)
+	ask()
+	ask()
+	reached(clock)
+	last := clock
+	h.put(revision(t, "two"))
+	ask() // is not kept: it may be refused
+	reached(last)
+}
+
 // TestKeep_crash: at each point at which a crash can end the writing, the archive before
 // is kept, and the next one can be.
 func TestKeep_crash(t *testing.T) {

@@ -63,6 +63,16 @@ type Archive struct {
 	Digest string
 	// FetchedAt is when it was first sent.
 	FetchedAt time.Time
+	// ReachedAt is, of what was kept, when the server last said that it is the newest.
+	ReachedAt time.Time
+}
+
+// digest is an archive's, empty of none.
+func (a *Archive) digest() string {
+	if a == nil {
+		return ""
+	}
+	return a.Digest
 }
 
 // A Status is how it stands with a source.

@@ -31,7 +31,7 @@ func (s *Source) Run(ctx context.Context, changed func()) error {
 		case <-s.poked:
 			timer.Stop()
 		case <-timer.C:
-			_ = s.Fetch(ctx) // the log and the status say it
+			_ = s.attempt(ctx) // the log and the status say it
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -45,9 +45,27 @@ func (s *Source) Run(ctx context.Context, changed func()) error {
 	}
 }
 
-// Fetch makes one attempt now, after one that is under way. An error names the source and
-// the cause, and holds no secret; nothing is lost by it.
+// Fetch makes one attempt now, after one that is under way; one that the server holds until
+// there is news is given up for it. An error names the source and the cause, and holds no
+// secret; nothing is lost by it.
 func (s *Source) Fetch(ctx context.Context) error {
+	s.mu.Lock()
+	s.hurried++
+	if s.giveUp != nil {
+		s.giveUp()
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.hurried--
+		s.mu.Unlock()
+	}()
+	return s.attempt(ctx)
+}
+
+// attempt asks the server once. While somebody waits in [Source.Fetch], the server is not to
+// hold the request.
+func (s *Source) attempt(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -61,12 +79,17 @@ func (s *Source) Fetch(ctx context.Context) error {
 		}
 	}()
 	s.warnExposed()
-	held, patient := s.before()
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	held, patient := s.before(cancel)
 	began := time.Now()
-	got, err := s.ask(ctx, held, patient)
+	got, err := s.ask(asking, held, patient)
+	s.mu.Lock()
+	s.giveUp = nil
+	s.mu.Unlock()
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return ctx.Err()
+	case err != nil && asking.Err() != nil:
+		return asking.Err() // also where it was given up: who did asks next
 	case err != nil:
 		return s.failed(err)
 	}
@@ -82,15 +105,15 @@ func (s *Source) next() time.Time {
 }
 
 // before is what an attempt is made with: what the server calls the archive that is held,
-// and how long the server may hold the request.
-func (s *Source) before() (held string, patient time.Duration) {
+// and how long the server may hold the request. One that it may is ended by giveUp.
+func (s *Source) before(giveUp func()) (held string, patient time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.latest != nil {
 		held = s.latest.ETag
 	}
-	if s.patient {
-		patient = s.options.Long
+	if s.patient && s.hurried == 0 {
+		patient, s.giveUp = s.options.Long, giveUp
 	}
 	return held, patient
 }
@@ -113,16 +136,21 @@ func (s *Source) answered(got *answer, patient, took time.Duration) {
 		}
 		s.latest = &a
 	}
-	s.patient = s.options.Long > 0 && got.patient
+	// Whether a server holds requests, one that it was not to hold does not tell.
+	if patient > 0 || got.content != nil {
+		s.patient = s.options.Long > 0 && got.patient
+	}
 	s.status.LongPolling = s.patient
 	wait := between(s.options.Min, s.options.Max)
-	// Who waited for news asks again at once; a server that does not hold requests, whatever
-	// it says, is asked as any other.
-	if s.patient && (got.content != nil || patient > 0 && took >= min(patient/2, s.options.Min)) {
+	// Who waited for news, or gave the wait up to ask, waits again at once; a server that does
+	// not hold requests, whatever it says, is asked as any other.
+	if s.patient && (got.content != nil || patient == 0 || took >= min(patient/2, s.options.Min)) {
 		wait = min(breath, s.options.Min)
 	}
 	s.schedule(now, wait)
+	digest := s.latest.digest()
 	s.mu.Unlock()
+	s.stillNewest(digest, now)
 	if recovered {
 		s.options.Logger.Info("bundle source is reached again", "source", s.Name())
 	}

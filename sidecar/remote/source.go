@@ -23,7 +23,8 @@ type Source struct {
 	// poked says that an attempt has ended.
 	poked chan struct{}
 
-	keeping sync.Mutex // keeps two from writing one file
+	keeping sync.Mutex // keeps two from writing one file, and guards onDisk
+	onDisk  string     // the digest of what is kept, as far as is known
 
 	mu      sync.Mutex // guards what follows
 	status  Status
@@ -32,6 +33,8 @@ type Source struct {
 	inARow  int             // failures since the last answer
 	warned  map[string]bool // files of secrets that everybody can read
 	patient bool            // the server is asked to hold the next request
+	hurried int             // how many wait in Fetch
+	giveUp  func()          // ends the attempt that the server holds; nil where it holds none
 }
 
 // New checks the options, with the files that they name but for the token, and asks no

@@ -266,6 +266,35 @@ func TestRun_longPolling(t *testing.T) {
 	})
 }
 
+// TestFetch_held: who wants to know now does not wait until a held request has news, and the
+// server goes on holding requests after it.
+func TestFetch_held(t *testing.T) {
+	h := &holder{kind: longPollType}
+	one := revision(t, "one")
+	h.put(one)
+	server := serve(t, h.ServeHTTP)
+	noLeaks(t, func() {
+		o := defaults(server.URL)
+		o.Min, o.Max, o.Long = time.Hour, time.Hour, 300*time.Second
+		s := newSource(t, o)
+		r := run(t, s)
+		for range 3 {
+			eventually(t, "a request that is held", func() bool { return h.waiting.Load() == 1 })
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			if err := s.Fetch(ctx); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		eventually(t, "a request that is held again", func() bool { return h.waiting.Load() == 1 })
+		if got := s.Status(); got.Failures != 0 || got.Fetches != 1 || got.Unchanged != 3 || !got.LongPolling {
+			t.Errorf("Status = %+v, want three answers that nothing is new", got)
+		}
+		wantLatest(t, s, one)
+		r.stop()
+	})
+}
+
 // TestRun_longPollingTimeout: nothing new within the time is an answer, after which the
 // server is asked again soon; the time of a download comes on top.
 func TestRun_longPollingTimeout(t *testing.T) {
@@ -311,7 +340,7 @@ func TestFetch_notPatient(t *testing.T) {
 	o.URL = liar.URL
 	s = newSource(t, o)
 	for range 2 {
-		if err := s.Fetch(t.Context()); err != nil {
+		if err := s.attempt(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

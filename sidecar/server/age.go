@@ -60,15 +60,21 @@ func (o *origin) stale() (bool, time.Time) {
 	return o.now().Sub(since) > o.config.MaxAge, since
 }
 
-// reached is when the server answered last: in this process, else when what was kept was
-// fetched, else never, which counts from the start.
+// reached is when the server answered last: in this process, else before it, as what was kept
+// says, else never, which counts from the start.
 func (o *origin) reached() time.Time {
 	if at := o.remote.Status().Reached; !at.IsZero() {
 		return at
 	}
-	// What was fetched later than now was fetched under another clock.
-	if used, ok := o.decides(); ok && used.FetchedAt.Before(o.began) {
-		return used.FetchedAt
+	used, ok := o.decides()
+	if !ok {
+		return o.began
+	}
+	// What is later than the start is of another clock.
+	for _, at := range []time.Time{used.ReachedAt, used.FetchedAt} {
+		if !at.IsZero() && at.Before(o.began) {
+			return at
+		}
 	}
 	return o.began
 }
@@ -135,6 +141,7 @@ func (s *supply) tryAgain(ctx context.Context) {
 			if s.reload.Load().Error != "" {
 				_ = s.loadBundle(ctx) // reported as in Reload
 			}
+			s.source.keepAgain(s.log)
 		}
 	}
 }
@@ -147,8 +154,10 @@ type OriginStatus struct {
 	Digest   string `json:"digest,omitzero"`
 	// Kept is whether that is not what its server said last: it was out of reach since the
 	// start, or what it says is refused.
-	Kept  bool `json:"kept,omitzero"`
-	Stale bool `json:"stale,omitzero"`
+	Kept bool `json:"kept,omitzero"`
+	// Unkept is why what decides is not kept for a start without its server, empty where it is.
+	Unkept string `json:"unkept,omitzero"`
+	Stale  bool   `json:"stale,omitzero"`
 	// Server is what was heard of its server; nil for a path.
 	Server *remote.Status `json:"server,omitempty"`
 }
@@ -166,6 +175,9 @@ func (o *origin) status() OriginStatus {
 	var last *bundle.SourceSummary
 	o.mu.Lock()
 	last, used := o.last, o.used
+	if o.unkept != nil {
+		st.Unkept = o.unkept.Error()
+	}
 	o.mu.Unlock()
 	if last != nil {
 		st.Revision, st.Digest = last.Revision, last.Digest

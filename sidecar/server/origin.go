@@ -27,6 +27,8 @@ type origin struct {
 	mu   sync.Mutex
 	last *bundle.SourceSummary // what decided last; nil before that
 	used remote.Archive        // what last was read from
+	// unkept is why used is not kept for a start without its server; nil where it is.
+	unkept error
 }
 
 // SourceOptions are what sources of a configuration need besides.
@@ -183,10 +185,19 @@ func (o *origin) accept(next bundle.SourceSummary, archive remote.Archive) error
 	o.mu.Lock()
 	o.last, o.used = &next, archive
 	o.mu.Unlock() // a disk that hangs keeps nobody from asking
+	return o.keep(archive)
+}
+
+// keep keeps what decides.
+func (o *origin) keep(archive remote.Archive) error {
 	if o.remote == nil {
 		return nil
 	}
-	return o.remote.Keep(archive)
+	err := o.remote.Keep(archive)
+	o.mu.Lock()
+	o.unkept = err
+	o.mu.Unlock()
+	return err
 }
 
 // fetch asks the origin's server once.

@@ -106,6 +106,18 @@ func (s Source) accept(b bundle.Summary, log *slog.Logger) {
 	}
 }
 
+// keepAgain keeps what could not be kept when it was accepted.
+func (s Source) keepAgain(log *slog.Logger) {
+	for _, o := range s.origins {
+		o.mu.Lock()
+		failed, archive := o.unkept != nil, o.used
+		o.mu.Unlock()
+		if failed && o.keep(archive) == nil {
+			log.Info("the bundle is kept now", "source", o.name)
+		}
+	}
+}
+
 // fetch asks every server once.
 func (s Source) fetch(ctx context.Context) error {
 	failed := make([]error, len(s.origins))

@@ -103,6 +103,7 @@ func remotely(t testing.TB, url, members string, more ...string) *config.Config 
 type origin struct {
 	Name, Revision, Digest string
 	Kept, Stale            bool
+	Unkept                 string
 	Server                 *struct{ Error string }
 }
 
@@ -360,4 +361,60 @@ func TestSources_shadow(t *testing.T) {
 	eventually(t, "the shadow agrees", func() bool {
 		return number(s.families(), "postern_shadow_decisions_total", "result", "same") > same
 	})
+}
+
+// TestSources_maxAgeRestart: how long a server has been out of reach is known over a restart,
+// also where it had nothing new to say for long.
+func TestSources_maxAgeRestart(t *testing.T) {
+	at := publishing(t, tarball(t, sayingBundle("1", "one")))
+	began := time.Now()
+	var later atomic.Int64
+	now := func() time.Time { return began.Add(time.Duration(later.Load())) }
+	c := remotely(t, at.URL, ", max_age: 1h, stale: deny", "persistence_directory: "+t.TempDir())
+	good := sign(t, map[string]any{"exp": began.Add(100 * time.Hour).Unix()})
+	s := startAt(t, c, now)
+	s.says(good, "one")
+	later.Store(int64(10 * time.Hour))
+	s.says(good, "one")
+	eventually(t, "the server says that nothing is new", func() bool {
+		reached := number(s.families(), "postern_source_reached_timestamp_seconds", "source", at.URL)
+		return reached >= float64(now().Unix())
+	})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	at.down.Store(true)
+	later.Add(int64(10 * time.Minute))
+	s = startAt(t, c, now)
+	s.says(good, "one")
+	later.Add(int64(time.Hour))
+	eventually(t, "it is too long", func() bool {
+		return s.ask(good, `{"permission":"org:reports:read"}`).codes() == "not_ready"
+	})
+}
+
+// TestSources_unkept: a bundle that cannot be kept is kept once it can be.
+func TestSources_unkept(t *testing.T) {
+	at := publishing(t, tarball(t, sayingBundle("1", "one")))
+	dir := filepath.Join(t.TempDir(), "kept")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // which is no directory
+		t.Fatal(err)
+	}
+	c := remotely(t, at.URL, "", "persistence_directory: "+dir)
+	c.Watch.Poll = 20 * time.Millisecond
+	s := start(t, c)
+	good := sign(t, nil)
+	s.says(good, "one")
+	if o := s.origins(); o[0].Unkept == "" {
+		t.Errorf("origins = %+v, want why it is not kept", o)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is kept", func() bool { return s.origins()[0].Unkept == "" })
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	at.down.Store(true)
+	start(t, c).says(good, "one")
 }
