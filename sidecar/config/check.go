@@ -129,31 +129,6 @@ func (k checker) listeners() {
 	}
 }
 
-func (k checker) tls(key string, t TLS) {
-	k.optional(join(key, "cert"), t.Cert, checkPath)
-	k.optional(join(key, "key"), t.Key, checkPath)
-	k.optional(join(key, "client_ca"), t.ClientCA, checkPath)
-	switch {
-	case t.Cert != "" && t.Key == "":
-		k.lacks(join(key, "key"), "is missing beside cert")
-	case t.Key != "" && t.Cert == "":
-		k.lacks(join(key, "cert"), "is missing beside key")
-	case t.Cert == "" && (t.ClientCA != "" || len(t.ClientSANs) > 0):
-		k.lacks(join(key, "cert"), "is missing: clients are asked for certificates only with TLS")
-	}
-	if len(t.ClientSANs) > 0 && t.ClientCA == "" {
-		k.lacks(join(key, "client_ca"), "is missing beside client_sans")
-	}
-	if t.ClientSANs != nil && len(t.ClientSANs) == 0 {
-		k.wrong(join(key, "client_sans"), "is empty: name at least one, or leave it out to let in every client of client_ca")
-	}
-	k.unique(join(key, "client_sans"), t.ClientSANs, checkName)
-	if t.MinVersion != "" { // the zero TLS has none, and is none
-		_, err := parseTLSVersion(string(t.MinVersion))
-		k.must(join(key, "min_version"), err)
-	}
-}
-
 func (k checker) bundles() {
 	if len(k.Bundles) == 0 {
 		k.needs("bundles", "none is given: say --bundle, POSTERN_BUNDLE, or bundles in the file")

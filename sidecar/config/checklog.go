@@ -29,7 +29,7 @@ func (k checker) decisionLog() {
 	}
 	k.logBounds()
 	k.optional("decision_log.upload.token_file", l.Upload.TokenFile, checkPath)
-	k.logTLS("decision_log.upload.tls", l.Upload.TLS)
+	k.clientTLS("decision_log.upload.tls", l.Upload.TLS)
 }
 
 func (k checker) logBounds() {
@@ -71,19 +71,6 @@ func checkLogURL(text string, withToken bool) error {
 		return errors.New("would send the token of upload.token_file without TLS: want https")
 	}
 	return nil
-}
-
-// logTLS checks how a server is told from others, and what it is shown.
-func (k checker) logTLS(key string, t ClientTLS) {
-	k.optional(join(key, "ca"), t.CA, checkPath)
-	k.optional(join(key, "cert"), t.Cert, checkPath)
-	k.optional(join(key, "key"), t.Key, checkPath)
-	switch {
-	case t.Cert != "" && t.Key == "":
-		k.lacks(join(key, "key"), "is missing beside cert")
-	case t.Key != "" && t.Cert == "":
-		k.lacks(join(key, "cert"), "is missing beside key")
-	}
 }
 
 // warnLog is about what of the decision log weakens it, or has no effect.

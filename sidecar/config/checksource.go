@@ -76,18 +76,6 @@ func (k checker) remoteSource(key string, b Bundle) {
 	k.age(key, b)
 }
 
-func (k checker) clientTLS(key string, t ClientTLS) {
-	k.optional(join(key, "ca"), t.CA, checkPath)
-	k.optional(join(key, "cert"), t.Cert, checkPath)
-	k.optional(join(key, "key"), t.Key, checkPath)
-	switch {
-	case t.Cert != "" && t.Key == "":
-		k.lacks(join(key, "key"), "is missing beside cert")
-	case t.Key != "" && t.Cert == "":
-		k.lacks(join(key, "cert"), "is missing beside key")
-	}
-}
-
 // poll checks the times of a URL.
 func (k checker) poll(key string, p Poll, registry bool) {
 	for _, d := range []struct {

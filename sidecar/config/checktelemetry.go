@@ -25,15 +25,7 @@ func (k checker) telemetry() {
 		k.wrong("telemetry.interval", "%s is not from %s to %s", t.Interval, least, most)
 	}
 	k.optional("telemetry.token_file", t.TokenFile, checkPath)
-	k.optional("telemetry.tls.ca", t.TLS.CA, checkPath)
-	k.optional("telemetry.tls.cert", t.TLS.Cert, checkPath)
-	k.optional("telemetry.tls.key", t.TLS.Key, checkPath)
-	switch {
-	case t.TLS.Cert != "" && t.TLS.Key == "":
-		k.lacks("telemetry.tls.key", "is missing beside cert")
-	case t.TLS.Key != "" && t.TLS.Cert == "":
-		k.lacks("telemetry.tls.cert", "is missing beside key")
-	}
+	k.clientTLS("telemetry.tls", t.TLS)
 	for _, r := range t.receivers() {
 		if u := plainReceiver(r.url); u != nil && t.TokenFile != "" && !LoopbackHost(u.Hostname()) {
 			k.wrong(r.key, "%s would send telemetry.token_file without TLS: want https or grpcs, or a receiver on loopback", show(r.url))
