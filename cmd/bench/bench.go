@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -15,6 +13,7 @@ import (
 
 	"postern/cmd/bench/load"
 	"postern/cmd/bench/world"
+	"postern/cmd/process"
 	"postern/sidecar/token/mint"
 )
 
@@ -83,8 +82,8 @@ func (b *bench) program(ctx context.Context, name, from string) (string, error) 
 	}
 	b.said("building %s", name)
 	path := filepath.Join(b.dir, name)
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, from).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", from, err, out)
+	if err := process.Build(ctx, path, from); err != nil {
+		return "", err
 	}
 	b.built[name] = path
 	return path, nil

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 
 	"postern/cmd/bench/report"
 	"postern/cmd/document"
+	"postern/cmd/process"
 )
 
 func main() {
@@ -105,8 +105,8 @@ func measure(ctx context.Context, o options, args []string, errs io.Writer) (str
 	defer os.RemoveAll(dir)
 	if o.postern == "" {
 		o.postern = filepath.Join(dir, "postern")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.postern, "postern/cmd/postern").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build postern: %w\n%s", err, out)
+		if err := process.Build(ctx, o.postern, "postern/cmd/postern"); err != nil {
+			return "", err
 		}
 	}
 	var rows []row

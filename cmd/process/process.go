@@ -30,6 +30,14 @@ type Process struct {
 	errs      *tail
 }
 
+// Build builds the program of a package at path.
+func Build(ctx context.Context, path, from string) error {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, from).CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", from, err, out)
+	}
+	return nil
+}
+
 // Launch starts a command whose standard streams are the caller's. What it says on standard
 // error also goes to log, if there is one.
 func Launch(ctx context.Context, log io.Writer, path string, args, environ []string) (*Process, error) {

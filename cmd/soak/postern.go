@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"postern/cmd/process"
@@ -66,8 +65,8 @@ func (s setup) start(ctx context.Context) (*process.Process, error) {
 	program := s.program
 	if program == "" {
 		program = filepath.Join(s.dir, "postern")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "postern/cmd/postern").CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build postern: %w\n%s", err, out)
+		if err := process.Build(ctx, program, "postern/cmd/postern"); err != nil {
+			return nil, err
 		}
 	}
 	path := filepath.Join(s.dir, "postern.yaml")
