@@ -3,13 +3,9 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/valyala/fasthttp"
 )
 
 // TestTraces_allocates: where traces are sent, a request that is not sampled takes no more
@@ -25,24 +21,7 @@ func TestTraces_allocates(t *testing.T) {
 	const parent = "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\nTracestate: a=1\r\n"
 	f := func(name, request string, want float64) {
 		t.Helper()
-		var ctx fasthttp.RequestCtx
-		ctx.Init(&fasthttp.Request{}, nil, nil)
-		if err := ctx.Request.Read(bufio.NewReader(strings.NewReader(request))); err != nil {
-			t.Fatal(err)
-		}
-		ask := func() {
-			ctx.Response.Reset()
-			handler(&ctx)
-			if ctx.Response.StatusCode() != 200 {
-				t.Fatalf("%s: %s", name, &ctx.Response)
-			}
-		}
-		for range 3 {
-			ask()
-		}
-		if got := testing.AllocsPerRun(200, ask); got > want {
-			t.Errorf("%s allocates %v times, want %v", name, got, want)
-		}
+		allocates(t, handler, name, request, want)
 	}
 	for name, trace := range map[string]string{"without a trace": "", "in a trace": parent} {
 		body := `{"permission":"org:reports:read"}`
