@@ -5,17 +5,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postern/cmd/bench/report"
+	"postern/testdata/harness"
 )
-
-// requireTools has a test fail where a program that it needs is missing.
-const requireTools = "TEST_REQUIRE_TOOLS"
 
 // quickly runs the command for a moment and returns the document that it wrote.
 func quickly(t *testing.T, args ...string) string {
@@ -72,9 +69,7 @@ func TestFleet_path(t *testing.T) {
 
 // TestFleet_url runs everything.
 func TestFleet_url(t *testing.T) {
-	if _, err := exec.LookPath("nginx"); err != nil && os.Getenv(requireTools) == "" {
-		t.Skip("no nginx")
-	}
+	harness.Program(t, "nginx")
 	text := quickly(t, "--poll-min", "1s", "--poll-max", "1500ms")
 	holdsRows(t, text, "demo", "demo, no ETag", "100 organizations", "1000 organizations")
 	if !strings.Contains(text, "Requests/s") {

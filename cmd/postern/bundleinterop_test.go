@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postern/sidecar/config"
+	"postern/testdata/harness"
 )
 
 // keyPair writes a key and its public half as NAME.pem and NAME.pub.
@@ -269,12 +270,7 @@ func TestDocs_bundles(t *testing.T) {
 	if signed != 1 || remote != 3 {
 		t.Errorf("%d signed and %d remote bundles are shown, want 1 and 3", signed, remote)
 	}
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("TEST_REQUIRE_TOOLS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	harness.Program(t, "openssl")
 	cmd := exec.Command("sh", "-eu", "-c", scripts[0])
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), `verified: by "ci"`) {

@@ -15,19 +15,14 @@ import (
 
 	"postern/sidecar/bundle"
 	"postern/sidecar/remote"
+	"postern/testdata/harness"
 )
 
 // startRegistry starts a registry until the test ends. Without the program the test is
 // skipped, or fails where TEST_REQUIRE_TOOLS is 1.
 func startRegistry(t *testing.T) (address string) {
 	t.Helper()
-	binary, err := exec.LookPath("docker-registry")
-	if err != nil {
-		if os.Getenv("TEST_REQUIRE_TOOLS") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	binary := harness.Program(t, "docker-registry")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"postern/testdata/harness"
 )
 
 // newRegistry starts a registry; more is added to its configuration below http.
 func newRegistry(t testing.TB, more, top string) (address string) {
 	t.Helper()
-	binary := program(t, "docker-registry")
+	binary := harness.Program(t, "docker-registry")
 	address = free(t)
 	dir := t.TempDir()
 	config := writeFile(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(`version: 0.1

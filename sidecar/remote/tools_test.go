@@ -11,23 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// program finds a program that tests need. Without it the test is skipped, or fails where
-// TEST_REQUIRE_TOOLS is 1.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	for _, candidate := range []string{name, "/usr/sbin/" + name} {
-		if path, err := exec.LookPath(candidate); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("TEST_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
+	"postern/testdata/harness"
+)
 
 // start runs a program until the test ends or stop is called, and waits until it listens.
 func start(t testing.TB, address, binary string, arguments ...string) (stop func()) {
@@ -92,7 +78,7 @@ type nginx struct {
 // newNginx starts nginx. In the text of the server block, ADDRESS and DIR stand for its own.
 func newNginx(t testing.TB, server string) *nginx {
 	t.Helper()
-	n := &nginx{t: t, binary: program(t, "nginx"), dir: t.TempDir(), address: free(t)}
+	n := &nginx{t: t, binary: harness.Program(t, "nginx"), dir: t.TempDir(), address: free(t)}
 	n.root = filepath.Join(n.dir, "root")
 	if err := os.Mkdir(n.root, 0o755); err != nil {
 		t.Fatal(err)

@@ -28,13 +28,7 @@ const (
 // required.
 func promtool(t *testing.T) func(args ...string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("TEST_REQUIRE_TOOLS") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	path := harness.Program(t, "promtool")
 	return func(args ...string) {
 		t.Helper()
 		if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
