@@ -282,6 +282,9 @@ func TestTelemetry_metrics(t *testing.T) {
 			t.Errorf("%s is scraped and not reported", name)
 		}
 	}
+	if places := reportedPlaces(c); !slices.Contains(places, callersTrace) {
+		t.Errorf("the exemplars that are reported are of the traces %q", places)
+	}
 	a := s.do("GET", "admin:/metrics", "", "Accept", "application/openmetrics-text; version=1.0.0")
 	if !strings.Contains(a.Body, `trace_id="`+callersTrace+`"`) || !strings.HasSuffix(a.Body, "# EOF\n") {
 		t.Errorf("no exemplar: %.400s", a.Body)
@@ -289,6 +292,22 @@ func TestTelemetry_metrics(t *testing.T) {
 	if got := number(s.families(), "postern_telemetry_lost_total", "signal", "traces"); got != 0 {
 		t.Errorf("postern_telemetry_lost_total = %v, want 0", got)
 	}
+}
+
+// reportedPlaces are the traces of the exemplars that were reported.
+func reportedPlaces(c *collector.Collector) (traces []string) {
+	for _, r := range c.Reports() {
+		for _, scope := range r.GetScopeMetrics() {
+			for _, m := range scope.GetMetrics() {
+				for _, point := range m.GetHistogram().GetDataPoints() {
+					for _, e := range point.GetExemplars() {
+						traces = append(traces, hex.EncodeToString(e.GetTraceId()))
+					}
+				}
+			}
+		}
+	}
+	return traces
 }
 
 // TestTelemetry_down: a receiver that is down or hangs changes no answer, is told of once,

@@ -24,7 +24,7 @@ func newMeters(o Options, about *resource.Resource, d *delivery) (*metric.MeterP
 	reader := metric.NewPeriodicReader(reports{exporter, d},
 		metric.WithInterval(o.Interval),
 		metric.WithTimeout(sendTimeout),
-		metric.WithProducer(bridge.NewMetricProducer(bridge.WithGatherer(o.Gatherer))),
+		metric.WithProducer(binaryPlaces{bridge.NewMetricProducer(bridge.WithGatherer(o.Gatherer))}),
 	)
 	return metric.NewMeterProvider(metric.WithResource(about), metric.WithReader(reader)), nil
 }

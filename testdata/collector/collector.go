@@ -25,6 +25,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // A Span is one, with the resource that it is of.
@@ -183,6 +186,10 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no OTLP", http.StatusBadRequest)
 		return
 	}
+	if err := ids(asked); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	switch asked := asked.(type) {
 	case *collectortrace.ExportTraceServiceRequest:
 		c.take(body, asked.GetResourceSpans(), nil)
@@ -196,6 +203,23 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	_, _ = w.Write(text) // whoever has gone is told nothing
+}
+
+// ids refuses ids of traces and spans, those of exemplars too, that are not as long as the
+// protocol has them. Receivers in use refuse all of a message with such a one.
+func ids(m proto.Message) error {
+	lengths := map[protoreflect.Name]int{"trace_id": 16, "span_id": 8, "parent_span_id": 8}
+	return protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
+		last := at.Index(-1)
+		if last.Step.Kind() != protopath.FieldAccessStep {
+			return nil
+		}
+		field := last.Step.FieldDescriptor()
+		if want, ok := lengths[field.Name()]; ok && field.Kind() == protoreflect.BytesKind && len(last.Value.Bytes()) != want {
+			return status.Errorf(codes.InvalidArgument, "%s of %d bytes", field.FullName(), len(last.Value.Bytes()))
+		}
+		return nil
+	})
 }
 
 func read(r *http.Request) ([]byte, error) {
@@ -235,6 +259,9 @@ type traces struct {
 func (s traces) Export(ctx context.Context, r *collectortrace.ExportTraceServiceRequest) (*collectortrace.ExportTraceServiceResponse, error) {
 	raw, err := proto.Marshal(r)
 	if err == nil {
+		err = ids(r)
+	}
+	if err == nil {
 		err = s.c.admitCall(ctx)
 	}
 	if err != nil {
@@ -251,6 +278,9 @@ type meters struct {
 
 func (s meters) Export(ctx context.Context, r *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
 	raw, err := proto.Marshal(r)
+	if err == nil {
+		err = ids(r)
+	}
 	if err == nil {
 		err = s.c.admitCall(ctx)
 	}
