@@ -48,13 +48,13 @@ var arrows = map[string][]string{
 	"outbound":     {"secretfile"},
 	"certificate":  {"secretfile"},
 	"client":       {"secretfile"},
-	"config":       {},
+	"config":       {"outbound"},
 	"remote":       {"bundle", "outbound", "secretfile"},
 	"failmode":     {},
 	"telemetry":    {"outbound"},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "client", "config", "remote", "secretfile", "telemetry", "replay",
+		"response", "watch", "audit", "certificate", "client", "config", "outbound", "remote", "secretfile", "telemetry", "replay",
 	},
 }
 

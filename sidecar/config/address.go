@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"postern/sidecar/outbound"
 )
 
 // An Address is where a listener listens: the two arguments of [net.Listen].
@@ -95,7 +97,7 @@ func (a Address) Loopback() bool {
 		return true
 	}
 	host, _, _ := net.SplitHostPort(a.Address)
-	return LoopbackHost(host)
+	return outbound.Loopback(host)
 }
 
 // collides reports whether a and b cannot both be listened to.
@@ -115,7 +117,7 @@ func (a Address) collides(b Address) bool {
 		return true
 	}
 	if strings.EqualFold(hostA, "localhost") || strings.EqualFold(hostB, "localhost") {
-		return LoopbackHost(hostA) && LoopbackHost(hostB)
+		return outbound.Loopback(hostA) && outbound.Loopback(hostB)
 	}
 	return strings.EqualFold(hostA, hostB)
 }
@@ -123,14 +125,4 @@ func (a Address) collides(b Address) bool {
 func wildcard(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
-}
-
-// LoopbackHost reports whether a host without its port is this machine's own: a loopback
-// address, or localhost.
-func LoopbackHost(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }

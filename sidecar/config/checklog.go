@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"postern/sidecar/outbound"
 )
 
 // decisionLog checks where decisions are logged, and how.
@@ -67,7 +69,7 @@ func checkLogURL(text string, withToken bool) error {
 	if err != nil {
 		return err
 	}
-	if withToken && u.Scheme == "http" && !LoopbackHost(u.Hostname()) {
+	if withToken && u.Scheme == "http" && !outbound.Loopback(u.Hostname()) {
 		return errors.New("would send the token of upload.token_file without TLS: want https")
 	}
 	return nil
@@ -79,7 +81,7 @@ func (c *Config) warnLog(warn func(string, string, ...any)) {
 	logs, uploads := l.To != None && l.To != "", isURL(l.To)
 	file := logs && !uploads && l.To != "stdout" && l.To != "stderr"
 	if uploads && strings.HasPrefix(l.To, "http:") {
-		if u, err := checkURL(l.To, "http"); err == nil && !LoopbackHost(u.Hostname()) {
+		if u, err := checkURL(l.To, "http"); err == nil && !outbound.Loopback(u.Hostname()) {
 			warn("decision_log.to", "who did what is sent in the open, without TLS")
 		}
 	}

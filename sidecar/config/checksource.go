@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"postern/sidecar/outbound"
 )
 
 // remotes checks what is said of where bundles are fetched from, and where they are kept.
@@ -62,7 +64,7 @@ func (k checker) remoteSource(key string, b Bundle) {
 		k.wrong(join(key, "docker_config"), "is for oci: the token of an http(s) server is in token_file")
 	}
 	plain := u.Scheme == "http"
-	if plain && b.TokenFile != "" && !LoopbackHost(u.Hostname()) {
+	if plain && b.TokenFile != "" && !outbound.Loopback(u.Hostname()) {
 		k.wrong(join(key, "token_file"), "would be sent in the clear: the url must be https")
 	}
 	if plain && b.TLS != (ClientTLS{}) {
@@ -152,7 +154,7 @@ func (c *Config) warnRemotes(warn func(string, string, ...any)) {
 			continue
 		}
 		remote = true
-		if u.Scheme == "http" && !LoopbackHost(u.Hostname()) && len(b.Signers) == 0 {
+		if u.Scheme == "http" && !outbound.Loopback(u.Hostname()) && len(b.Signers) == 0 {
 			warn(join(key, "url"), "plain http, and no signers: whoever is on the way to %s can write the policy", u.Host)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/url"
 	"time"
+
+	"postern/sidecar/outbound"
 )
 
 // The schemes of OTLP: over HTTP, and over gRPC.
@@ -27,7 +29,7 @@ func (k checker) telemetry() {
 	k.optional("telemetry.token_file", t.TokenFile, checkPath)
 	k.clientTLS("telemetry.tls", t.TLS)
 	for _, r := range t.receivers() {
-		if u := plainReceiver(r.url); u != nil && t.TokenFile != "" && !LoopbackHost(u.Hostname()) {
+		if u := plainReceiver(r.url); u != nil && t.TokenFile != "" && !outbound.Loopback(u.Hostname()) {
 			k.wrong(r.key, "%s would send telemetry.token_file without TLS: want https or grpcs, or a receiver on loopback", show(r.url))
 		}
 	}
@@ -77,7 +79,7 @@ func (c *Config) warnTelemetry(warn func(string, string, ...any)) {
 	for _, r := range t.receivers() {
 		u := plainReceiver(r.url)
 		secure = secure || u == nil
-		if u != nil && !LoopbackHost(u.Hostname()) {
+		if u != nil && !outbound.Loopback(u.Hostname()) {
 			warn(r.key, "%s is sent routes, outcomes and reasons of decisions without TLS", u.Host)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"postern/sidecar/outbound"
 )
 
 func checkName(name string) error {
@@ -88,7 +90,7 @@ func checkPublicURL(text string) error {
 // checkSecureURL wants https, or http to this machine.
 func checkSecureURL(text string) error {
 	u, err := checkURL(text, "https", "http")
-	if err == nil && u.Scheme == "http" && !LoopbackHost(u.Hostname()) {
+	if err == nil && u.Scheme == "http" && !outbound.Loopback(u.Hostname()) {
 		return fmt.Errorf("%s must be https: http is for loopback only", show(text))
 	}
 	return err

@@ -98,7 +98,8 @@ func RetryAfter(header http.Header, now time.Time, most time.Duration) time.Dura
 	return min(max(at.Sub(now), 0), most)
 }
 
-// Loopback reports whether host is this machine by its spelling alone.
+// Loopback reports whether a host without its port is this machine by its spelling alone: a
+// loopback address, or localhost.
 func Loopback(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true

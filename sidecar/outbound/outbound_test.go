@@ -1,4 +1,4 @@
-package outbound
+package outbound_test
 
 import (
 	"net/http"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/sidecar/outbound"
 	"postern/testdata/harness"
 )
 
@@ -18,18 +19,18 @@ func TestFiles_TLS_refused(t *testing.T) {
 	pair := harness.NewAuthority(t, "ca").Server(t)
 	cert, key := harness.Write(t, dir, "cert.pem", pair.Cert), harness.Write(t, dir, "key.pem", pair.Key)
 	empty := harness.Write(t, dir, "empty.pem", "hush")
-	f := func(want string, files Files) {
+	f := func(want string, files outbound.Files) {
 		t.Helper()
 		if _, err := files.TLS(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%+v: %v, want %q", files, err, want)
 		}
 	}
-	f("empty.pem: no certificate in it", Files{CA: empty})
-	f("missing.pem: no such file", Files{CA: filepath.Join(dir, "missing.pem")})
-	f("one is missing", Files{Cert: cert})
-	f("one is missing", Files{Key: key})
-	f("cert.pem and "+empty, Files{Cert: cert, Key: empty})
-	f("missing.pem: no such file", Files{Cert: filepath.Join(dir, "missing.pem"), Key: key})
+	f("empty.pem: no certificate in it", outbound.Files{CA: empty})
+	f("missing.pem: no such file", outbound.Files{CA: filepath.Join(dir, "missing.pem")})
+	f("one is missing", outbound.Files{Cert: cert})
+	f("one is missing", outbound.Files{Key: key})
+	f("cert.pem and "+empty, outbound.Files{Cert: cert, Key: empty})
+	f("missing.pem: no such file", outbound.Files{Cert: filepath.Join(dir, "missing.pem"), Key: key})
 }
 
 // TestFiles_TLS_replaced: a new pair is shown at the next handshake.
@@ -37,7 +38,7 @@ func TestFiles_TLS_replaced(t *testing.T) {
 	dir := t.TempDir()
 	authority := harness.NewAuthority(t, "ca")
 	first, second := authority.Server(t), authority.Server(t)
-	files := Files{Cert: harness.Write(t, dir, "cert.pem", first.Cert), Key: harness.Write(t, dir, "key.pem", first.Key)}
+	files := outbound.Files{Cert: harness.Write(t, dir, "cert.pem", first.Cert), Key: harness.Write(t, dir, "key.pem", first.Key)}
 	config, err := files.TLS()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func TestBearer(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Bearer(path)
+		got, err := outbound.Bearer(path)
 		if got != want || (err == nil) != (want != "") || err != nil && strings.Contains(err.Error(), "hush") {
 			t.Errorf("Bearer(%q) = %q, %v, want %q", text, got, err, want)
 		}
@@ -83,7 +84,7 @@ func TestRetryAfter(t *testing.T) {
 		"": 0, "30": 30 * time.Second, "-1": 0, "x": 0, "61": time.Minute, "99999999999999999999": time.Minute,
 		"Thu, 01 Jan 2026 00:00:40 GMT": 40 * time.Second, "Thu, 01 Jan 2025 00:00:40 GMT": 0, "Fri, 01 Jan 2027 00:00:00 GMT": time.Minute,
 	} {
-		if got := RetryAfter(http.Header{"Retry-After": {text}}, now, time.Minute); got != want {
+		if got := outbound.RetryAfter(http.Header{"Retry-After": {text}}, now, time.Minute); got != want {
 			t.Errorf("RetryAfter(%q) = %s, want %s", text, got, want)
 		}
 	}
@@ -91,10 +92,10 @@ func TestRetryAfter(t *testing.T) {
 
 func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST.": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
-		"": false, "localhost.example": false, "10.0.0.1": false, "0.0.0.0": false, "127.0.0.1.example": false,
+		"localhost": true, "LOCALHOST.": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "10.0.0.1": false, "0.0.0.0": false, "127.0.0.1.example": false, "[::1]": false, "127.0.0.1:80": false,
 	} {
-		if got := Loopback(host); got != want {
+		if got := outbound.Loopback(host); got != want {
 			t.Errorf("Loopback(%q) = %v, want %v", host, got, want)
 		}
 	}
@@ -105,10 +106,10 @@ func TestShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := Shown(u), "https://a.example:8443/b/c"; got != want {
+	if got, want := outbound.Shown(u), "https://a.example:8443/b/c"; got != want {
 		t.Errorf("Shown = %s, want %s", got, want)
 	}
-	if got := Shown(nil); got != "a URL" {
+	if got := outbound.Shown(nil); got != "a URL" {
 		t.Errorf("Shown(nil) = %s", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"postern/sidecar/client"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
+	"postern/sidecar/outbound"
 	"postern/sidecar/policy"
 )
 
@@ -133,7 +134,7 @@ func (s *Server) ownHost(host string) bool {
 	if s.publicHost != "" && strings.EqualFold(host, s.publicHost) {
 		return true
 	}
-	return config.LoopbackHost((&url.URL{Host: host}).Hostname())
+	return outbound.Loopback((&url.URL{Host: host}).Hostname())
 }
 
 // publicHost is the host, with its port, of the URL that callers know this server by; empty
