@@ -63,25 +63,13 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 		url: to, upload: o.Upload, agent: "postern/" + o.Version, event: event{labels, o.Bundle}, warn: o.Warn, counts: c,
 		most: o.Upload.Chunk, ratio: 4,
 	}
-	return u, u.connect()
-}
-
-// connect makes the client, with the authorities that the file has now.
-func (u *uploader) connect() error {
-	secured, err := outbound.Files{CA: u.upload.CA, Cert: u.upload.Cert, Key: u.upload.Key}.TLS()
+	files := outbound.Files{CA: o.Upload.CA, Cert: o.Upload.Cert, Key: o.Upload.Key}
+	through, err := files.Transport(o.Upload.TokenFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	u.client = &http.Client{
-		Timeout: u.upload.Timeout,
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, ForceAttemptHTTP2: true,
-			MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10,
-		},
-		// The token is for one server, and the records too.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return nil
+	u.client = through.Client(o.Upload.Timeout)
+	return u, nil
 }
 
 // A refusal is an answer that is none of success.
@@ -202,13 +190,6 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Content-Encoding", "gzip")
 	req.Header.Set("User-Agent", u.agent)
-	if u.upload.TokenFile != "" {
-		bearer, err := outbound.Bearer(u.upload.TokenFile)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", bearer)
-	}
 	res, err := u.client.Do(req)
 	if err != nil {
 		// The error quotes the URL, and that may have a secret in its query.
@@ -216,9 +197,7 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 		if errors.As(err, &of) {
 			err = of.Err
 		}
-		// Where the server's authorities were replaced, the next attempt goes by the new ones.
-		u.client.CloseIdleConnections()
-		return errors.Join(fmt.Errorf("send to %s: %w", shownURL(u.url), err), u.connect())
+		return fmt.Errorf("send to %s: %w", shownURL(u.url), err)
 	}
 	defer res.Body.Close()
 	_, _ = io.CopyN(io.Discard, res.Body, largestAnswer) // so that the connection can be used again

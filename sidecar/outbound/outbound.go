@@ -27,14 +27,27 @@ type Files struct{ CA, Cert, Key string }
 // a replaced pair counts from the next one on; new authorities need another call. An error
 // names the file.
 func (f Files) TLS() (*tls.Config, error) {
+	authorities, err := f.authorities()
+	if err != nil {
+		return nil, err
+	}
+	return f.config(authorities)
+}
+
+// authorities is the text of the file that they are in; nil where the system's hold.
+func (f Files) authorities() ([]byte, error) {
+	if f.CA == "" {
+		return nil, nil
+	}
+	text, _, err := secretfile.Read(f.CA)
+	return text, err
+}
+
+func (f Files) config(authorities []byte) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CA != "" {
-		text, _, err := secretfile.Read(f.CA)
-		if err != nil {
-			return nil, err
-		}
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
+		if !config.RootCAs.AppendCertsFromPEM(authorities) {
 			return nil, fmt.Errorf("%s: no certificate in it", f.CA)
 		}
 	}

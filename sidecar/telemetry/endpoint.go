@@ -2,13 +2,13 @@ package telemetry
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -21,8 +21,11 @@ type endpoint struct {
 	url    *url.URL
 	grpc   bool
 	secure bool
-	tls    *tls.Config // nil without TLS
+	files  outbound.Files
 	token  token
+	// through is what HTTP goes by; nil for gRPC.
+	through *outbound.Transport
+	pace    pace
 }
 
 // newEndpoint reads a URL and the files that are needed to ask there.
@@ -31,7 +34,7 @@ func newEndpoint(at string, o Options) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{url: u, token: token{path: o.TokenFile}}
+	e := &endpoint{url: u, token: token{path: o.TokenFile}, pace: o.pace.orUsual()}
 	switch u.Scheme {
 	case "http", "https":
 		e.secure = u.Scheme == "https"
@@ -47,7 +50,12 @@ func newEndpoint(at string, o Options) (*endpoint, error) {
 		}
 	}
 	if e.secure {
-		e.tls, err = outbound.Files{CA: o.CA, Cert: o.Cert, Key: o.Key}.TLS()
+		e.files = outbound.Files{CA: o.CA, Cert: o.Cert, Key: o.Key}
+	}
+	if e.grpc {
+		_, err = e.files.TLS()
+	} else {
+		e.through, err = e.files.Transport(e.token.path)
 	}
 	return e, err
 }
@@ -61,37 +69,46 @@ func (e *endpoint) at(usual string) string {
 	return u.String()
 }
 
-// client asks over HTTP. It follows no redirect: where to is not the receiver's to choose,
-// and the token would go along.
-func (e *endpoint) client() *http.Client {
-	return &http.Client{
-		Timeout: sendTimeout,
-		Transport: &bearer{e.token, &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			TLSClientConfig:     e.tls,
-			ForceAttemptHTTP2:   true,
-			TLSHandshakeTimeout: sendTimeout,
-			MaxIdleConns:        2,
-			IdleConnTimeout:     sendTimeout * 9,
-		}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
+// client asks over HTTP.
+func (e *endpoint) client() *http.Client { return e.through.Client(e.pace.send) }
 
 // credentials are those of a gRPC connection.
 func (e *endpoint) credentials() credentials.TransportCredentials {
 	if !e.secure {
 		return insecure.NewCredentials()
 	}
-	return credentials.NewTLS(e.tls)
+	return handshakes{credentials.NewTLS(nil), e.files}
 }
 
-// options are what a gRPC connection is made with besides.
-func (e *endpoint) options() []grpc.DialOption {
-	if e.token.path == "" {
-		return nil
+// handshakes secure gRPC connections by what the files have at each: authorities may be
+// replaced while this server runs.
+type handshakes struct {
+	credentials.TransportCredentials
+	files outbound.Files
+}
+
+func (h handshakes) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	config, err := h.files.TLS()
+	if err != nil {
+		return nil, nil, err
 	}
-	return []grpc.DialOption{grpc.WithPerRPCCredentials(e.token)}
+	return credentials.NewTLS(config).ClientHandshake(ctx, authority, raw)
+}
+
+func (h handshakes) Clone() credentials.TransportCredentials {
+	return handshakes{h.TransportCredentials.Clone(), h.files}
+}
+
+// options are what a gRPC connection is made with besides. A receiver that is back is found
+// soon: where it is not told otherwise, gRPC waits for up to two minutes.
+func (e *endpoint) options() []grpc.DialOption {
+	again := backoff.DefaultConfig
+	again.MaxDelay = e.pace.send
+	all := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: again, MinConnectTimeout: e.pace.send})}
+	if e.token.path != "" {
+		all = append(all, grpc.WithPerRPCCredentials(e.token))
+	}
+	return all
 }
 
 // A token is a bearer token in a file.
@@ -112,28 +129,3 @@ func (t token) GetRequestMetadata(context.Context, ...string) (map[string]string
 // RequireTransportSecurity has gRPC send the token by TLS alone. The configuration refuses a
 // token without TLS to another machine.
 func (t token) RequireTransportSecurity() bool { return t.secure }
-
-// A bearer adds the token to HTTP requests.
-type bearer struct {
-	token token
-	next  *http.Transport
-}
-
-func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if b.token.path == "" {
-		return b.next.RoundTrip(r)
-	}
-	value, err := outbound.Bearer(b.token.path)
-	if err != nil {
-		if r.Body != nil {
-			err = errors.Join(err, r.Body.Close())
-		}
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", value)
-	return b.next.RoundTrip(r)
-}
-
-// CloseIdleConnections is what [http.Client] calls.
-func (b *bearer) CloseIdleConnections() { b.next.CloseIdleConnections() }

@@ -23,7 +23,7 @@ func newMeters(o Options, about *resource.Resource, d *delivery) (*metric.MeterP
 	}
 	reader := metric.NewPeriodicReader(reports{exporter, d},
 		metric.WithInterval(o.Interval),
-		metric.WithTimeout(sendTimeout),
+		metric.WithTimeout(e.pace.send),
 		metric.WithProducer(binaryPlaces{bridge.NewMetricProducer(bridge.WithGatherer(o.Gatherer))}),
 	)
 	return metric.NewMeterProvider(metric.WithResource(about), metric.WithReader(reader)), nil
@@ -39,10 +39,10 @@ func (e *endpoint) metricExporter() (metric.Exporter, error) {
 			otlpmetricgrpc.WithDialOption(e.options()...),
 			otlpmetricgrpc.WithHeaders(map[string]string{}),
 			otlpmetricgrpc.WithCompressor("gzip"),
-			otlpmetricgrpc.WithTimeout(sendTimeout),
+			otlpmetricgrpc.WithTimeout(e.pace.send),
 			otlpmetricgrpc.WithTemporalitySelector(metric.DefaultTemporalitySelector),
 			otlpmetricgrpc.WithAggregationSelector(metric.DefaultAggregationSelector),
-			otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: sendTimeout}),
+			otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: true, InitialInterval: e.pace.first, MaxInterval: e.pace.most, MaxElapsedTime: e.pace.send}),
 		)
 	}
 	return otlpmetrichttp.New(ctx,
@@ -51,10 +51,10 @@ func (e *endpoint) metricExporter() (metric.Exporter, error) {
 		otlpmetrichttp.WithHTTPClient(e.client()),
 		otlpmetrichttp.WithHeaders(map[string]string{}),
 		otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression),
-		otlpmetrichttp.WithTimeout(sendTimeout),
+		otlpmetrichttp.WithTimeout(e.pace.send),
 		otlpmetrichttp.WithTemporalitySelector(metric.DefaultTemporalitySelector),
 		otlpmetrichttp.WithAggregationSelector(metric.DefaultAggregationSelector),
-		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: sendTimeout}),
+		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: true, InitialInterval: e.pace.first, MaxInterval: e.pace.most, MaxElapsedTime: e.pace.send}),
 	)
 }
 

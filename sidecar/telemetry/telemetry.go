@@ -18,14 +18,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// Bounds of what is sent. One attempt, and a batch with its repetitions, takes at most
-// sendTimeout.
-const (
-	sendTimeout = 10 * time.Second
-	retryFirst  = 500 * time.Millisecond
-	retryMost   = 2 * time.Second
-)
-
 // Options are what is sent, and where. Without Traces and Metrics nothing is.
 type Options struct {
 	// Traces and Metrics are URLs: http(s):// for OTLP over HTTP, in protobuf, and grpc(s)://
@@ -38,7 +30,8 @@ type Options struct {
 	// TokenFile is read at each request; empty, no token is sent.
 	TokenFile string
 	// CA is the path of the authorities that the receiver's certificate needs; empty, the
-	// system's. Cert and Key are what it is shown; they are read at each handshake.
+	// system's. Cert and Key are what it is shown. All are read again at each handshake, and
+	// the authorities over HTTP at each request.
 	CA, Cert, Key string
 	// Version is that of this program.
 	Version string
@@ -50,6 +43,8 @@ type Options struct {
 	// Other is told what the library complains of besides; nil has it say so itself. The
 	// library knows one for the whole process.
 	Other func(error)
+
+	pace pace
 }
 
 // A Signal is a kind of telemetry.

@@ -41,6 +41,12 @@ func (h *told) list() []string {
 	return slices.Clone(h.all)
 }
 
+// brisk is the pace of tests that wait for what is sent, or for its end.
+var brisk = pace{send: time.Second, first: 50 * time.Millisecond, most: 200 * time.Millisecond, gather: 50 * time.Millisecond}
+
+// patient is brisk, but where things must succeed on a busy machine.
+var patient = pace{send: usual.send, first: brisk.first, most: brisk.most, gather: brisk.gather}
+
 // open is Open with what every test needs.
 func open(t *testing.T, o Options) *Telemetry {
 	t.Helper()
@@ -152,7 +158,7 @@ func TestOpen_secured(t *testing.T) {
 		t.Helper()
 		t.Parallel()
 		o, h := files, &told{}
-		o.Traces, o.Trouble = url, h.trouble
+		o.Traces, o.Trouble, o.pace = url, h.trouble, brisk
 		change(&o)
 		tel := open(t, o)
 		decide(tel)
@@ -163,7 +169,7 @@ func TestOpen_secured(t *testing.T) {
 	}
 	for protocol, url := range endpoints(c, true) {
 		o := files
-		o.Traces = url
+		o.Traces, o.pace = url, patient
 		before := len(c.Spans())
 		tel := open(t, o)
 		decide(tel)
@@ -239,7 +245,7 @@ func TestTrouble(t *testing.T) {
 	for protocol, url := range endpoints(c, false) {
 		h := &told{}
 		before := len(c.Spans())
-		tel := open(t, Options{Traces: url, Trouble: h.trouble})
+		tel := open(t, Options{Traces: url, Trouble: h.trouble, pace: patient})
 		c.Behave(func(context.Context) int { return http.StatusInternalServerError })
 		for n := range 2 {
 			decide(tel)
@@ -281,7 +287,7 @@ func TestTrouble_retried(t *testing.T) {
 			return http.StatusOK
 		})
 		before := len(c.Spans())
-		tel := open(t, Options{Traces: url})
+		tel := open(t, Options{Traces: url, pace: patient})
 		decide(tel)
 		shut(tel, time.Minute)
 		if len(c.Spans()) != before+1 || tel.Lost()[Traces] != 0 {
@@ -314,7 +320,7 @@ func TestHangs(t *testing.T) {
 				decide(tel)
 			}
 			took := time.Since(began)
-			if lost := tel.Lost()[Traces]; lost != more && took < sendTimeout { // else the first are given up already
+			if lost := tel.Lost()[Traces]; lost != more && took < usual.send { // else the first are given up already
 				t.Errorf("lost %d, want %d", lost, more)
 			}
 			if took > 5*time.Second {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -17,9 +16,8 @@ import (
 
 // Bounds of the spans that wait. One more is dropped before it is made.
 const (
-	queued    = 2048
-	batch     = 512
-	batchWait = 2 * time.Second
+	queued = 2048
+	batch  = 512
 )
 
 // longestValue bounds the text of one attribute.
@@ -56,7 +54,7 @@ func newTracer(o Options, about *resource.Resource, d *delivery) (*Tracer, error
 		// What waits here and what is being sent are bounded together, in enter.
 		sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(spans{exporter, t},
 			sdktrace.WithMaxQueueSize(queued), sdktrace.WithMaxExportBatchSize(batch),
-			sdktrace.WithBatchTimeout(batchWait), sdktrace.WithExportTimeout(sendTimeout))),
+			sdktrace.WithBatchTimeout(e.pace.gather), sdktrace.WithExportTimeout(e.pace.send))),
 	)
 	t.tracer = t.provider.Tracer("postern", trace.WithInstrumentationVersion(o.Version))
 	return t, nil
@@ -90,8 +88,8 @@ func (e *endpoint) spanExporter() (*otlptrace.Exporter, error) {
 			otlptracegrpc.WithDialOption(e.options()...),
 			otlptracegrpc.WithHeaders(map[string]string{}),
 			otlptracegrpc.WithCompressor("gzip"),
-			otlptracegrpc.WithTimeout(sendTimeout),
-			otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: sendTimeout}),
+			otlptracegrpc.WithTimeout(e.pace.send),
+			otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: true, InitialInterval: e.pace.first, MaxInterval: e.pace.most, MaxElapsedTime: e.pace.send}),
 		)
 	}
 	return otlptracehttp.New(ctx,
@@ -101,8 +99,8 @@ func (e *endpoint) spanExporter() (*otlptrace.Exporter, error) {
 		otlptracehttp.WithHeaders(map[string]string{}),
 		otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf),
 		otlptracehttp.WithCompression(otlptracehttp.GzipCompression),
-		otlptracehttp.WithTimeout(sendTimeout),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: sendTimeout}),
+		otlptracehttp.WithTimeout(e.pace.send),
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: true, InitialInterval: e.pace.first, MaxInterval: e.pace.most, MaxElapsedTime: e.pace.send}),
 	)
 }
 
