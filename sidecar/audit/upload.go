@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -209,14 +208,10 @@ func (u *uploader) send(ctx context.Context, body []byte) error {
 
 func (u *uploader) gather() time.Duration { return max(gatherForFile, time.Until(u.next)) }
 
-// pause doubles from failure to failure, less up to a half by chance, so that not all who
-// were refused come back at once. What the server asks for holds within the longest delay.
+// pause is the wait after the nth failure in a row. What the server asks for holds within the
+// longest delay.
 func (u *uploader) pause(n int, err error) time.Duration {
-	d := min(u.upload.MaxDelay, u.upload.MinDelay<<min(n, 20))
-	if d <= 0 {
-		d = u.upload.MaxDelay
-	}
-	d -= rand.N(d/2 + 1)
+	d := outbound.Backoff(n, u.upload.MinDelay, u.upload.MaxDelay)
 	var r refusal
 	if errors.As(err, &r) {
 		d = max(d, r.after)

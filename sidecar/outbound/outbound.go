@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -109,6 +110,18 @@ func RetryAfter(header http.Header, now time.Time, most time.Duration) time.Dura
 		return 0
 	}
 	return min(max(at.Sub(now), 0), most)
+}
+
+// Backoff is how long to wait after a failure that came after others: the first wait, twice
+// as long for each of those, at most the longest, and any part of its second half, so that
+// many who failed at once do not come back at once.
+func Backoff(before int, first, longest time.Duration) time.Duration {
+	wait := first
+	for n := 0; n < before && wait < longest; n++ {
+		wait *= 2
+	}
+	wait = min(wait, longest)
+	return wait - rand.N(wait/2+1)
 }
 
 // Loopback reports whether a host without its port is this machine by its spelling alone: a

@@ -90,6 +90,23 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestBackoff: waits double up to the longest, and are spread over the second half.
+func TestBackoff(t *testing.T) {
+	for before, want := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 1 << 40: time.Minute} {
+		least, most := time.Hour, time.Duration(0)
+		for range 1000 {
+			got := outbound.Backoff(before, time.Second, time.Minute)
+			least, most = min(least, got), max(most, got)
+		}
+		if least < want/2 || least > want*6/10 || most > want || most < want*9/10 {
+			t.Errorf("after %d: from %s to %s, want from %s to %s", before, least, most, want/2, want)
+		}
+	}
+	if got := outbound.Backoff(0, time.Minute, time.Second); got > time.Second {
+		t.Errorf("a first wait of %s, longer than the longest", got)
+	}
+}
+
 func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST.": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,

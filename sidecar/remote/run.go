@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"postern/sidecar/outbound"
 	"postern/sidecar/secretfile"
 )
 
@@ -164,7 +165,7 @@ func (s *Source) failed(err error) error {
 	repeated := s.status.Error == named.text
 	s.status.Error = named.text
 	s.status.Failures++
-	wait := backoff(s.inARow, s.options.Max)
+	wait := outbound.Backoff(s.inARow, firstBackoff, s.options.Max)
 	s.inARow++
 	if r, ok := err.(*refusal); ok {
 		wait = max(wait, r.later)
@@ -205,17 +206,4 @@ func (s *Source) warnExposed() {
 // between is any time from the one to the other, so that many servers do not ask at once.
 func between(least, most time.Duration) time.Duration {
 	return least + rand.N(most-least+1)
-}
-
-// backoff is the wait after a failure that came after others: twice as long each time, up
-// to most, and any part of its second half, so that many servers do not come back at once.
-func backoff(before int, most time.Duration) time.Duration {
-	wait := min(firstBackoff, most)
-	for range before {
-		if wait *= 2; wait >= most {
-			wait = most
-			break
-		}
-	}
-	return between(wait/2, wait)
 }
