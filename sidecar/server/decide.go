@@ -158,5 +158,5 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, door decision.Door, err err
 // refuse answers without a look at the request.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, d door, code decision.Code) {
 	denied := decision.Because(code, "")
-	d.refuse(ctx, s.unseenAt(s.place(&ctx.Request.Header), d.name, denied), denied)
+	d.refuse(ctx, s.unseen(s.place(&ctx.Request.Header), d.name, denied), denied)
 }

@@ -30,7 +30,7 @@ func (s *Server) call(stream grpc.ServerStream) error {
 	late := time.AfterFunc(readTimeout, func() {
 		defer close(answered)
 		// The call ends here, whether the answer could be sent or not.
-		_ = s.send(stream, s.refused(decision.RequestMalformed, "the request did not arrive in time"))
+		_ = s.send(stream, s.refused(ctx, decision.RequestMalformed, "the request did not arrive in time"))
 		_ = w.WriteStatus(status.New(codes.OK, ""))
 	})
 	message, err := receive(w, s.maxMessage())
@@ -51,21 +51,21 @@ func (s *Server) call(stream grpc.ServerStream) error {
 func (s *Server) respond(ctx context.Context, message mem.Buffer, unreadable error) (answer response.ProxyAnswer) {
 	s.admitted(decision.DoorExtAuthzGRPC,
 		func() { answer = s.checkMessage(ctx, message, unreadable) },
-		func(code decision.Code) { answer = s.refused(code, "") })
+		func(code decision.Code) { answer = s.refused(ctx, code, "") })
 	return answer
 }
 
 // checkMessage answers a message, or what could not be received of it.
 func (s *Server) checkMessage(ctx context.Context, message mem.Buffer, unreadable error) response.ProxyAnswer {
 	if unreadable != nil {
-		return s.refused(decision.RequestMalformed, unreadable.Error())
+		return s.refused(ctx, decision.RequestMalformed, unreadable.Error())
 	}
 	var r authv3.CheckRequest
 	if err := proto.Unmarshal(message.ReadOnlyData(), &r); err != nil {
-		return s.refused(decision.RequestMalformed, "the message is no CheckRequest")
+		return s.refused(ctx, decision.RequestMalformed, "the message is no CheckRequest")
 	}
 	if err := s.oversized(&r); err != nil {
-		return s.refused(decision.RequestMalformed, err.Error())
+		return s.refused(ctx, decision.RequestMalformed, err.Error())
 	}
 	asked := borrow()
 	err := request.ReadCheckRequest(asked, &r)
@@ -102,19 +102,21 @@ func (s *Server) oversized(r *authv3.CheckRequest) error {
 	return nil
 }
 
-// refused is the denial of a call that was not put to policy.
-func (s *Server) refused(code decision.Code, message string) response.ProxyAnswer {
+// refused is the denial of a call that was not put to policy. Where in a trace it is, the
+// call's metadata alone says.
+func (s *Server) refused(ctx context.Context, code decision.Code, message string) response.ProxyAnswer {
 	denied := decision.Because(code, message)
-	return response.ProxyAnswer{ID: s.unseen(decision.DoorExtAuthzGRPC, denied), Decision: denied}
+	return response.ProxyAnswer{ID: s.unseen(s.callPlace(ctx), decision.DoorExtAuthzGRPC, denied), Decision: denied}
 }
 
 // send sends the answer. It is encoded beforehand, since an error of SendMsg ends the
 // call: what a policy says may be no UTF-8, which a message cannot hold.
 func (s *Server) send(stream grpc.ServerStream, answer response.ProxyAnswer) error {
 	text, err := s.answers.AppendCheck(nil, answer)
+	ctx := stream.Context()
 	if err != nil {
 		s.log.Error("an answer that cannot be encoded is a denial", "door", decision.DoorExtAuthzGRPC, "error", err)
-		if text, err = s.answers.AppendCheck(nil, s.refused(decision.PolicyError, "")); err != nil {
+		if text, err = s.answers.AppendCheck(nil, s.refused(ctx, decision.PolicyError, "")); err != nil {
 			return err
 		}
 	}

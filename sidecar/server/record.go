@@ -129,12 +129,9 @@ func (s *Server) recordOf(a *asking, item int, question jsontext.Value, took tim
 	return r
 }
 
-// unseen records a denial of a request that was not looked at, and returns its id.
-func (s *Server) unseen(door decision.Door, denied decision.Decision) decision.ID {
-	return s.unseenAt(telemetry.Place{}, door, denied)
-}
-
-func (s *Server) unseenAt(place telemetry.Place, door decision.Door, denied decision.Decision) decision.ID {
+// unseen records a denial of a request that was not looked at, but for where in a trace it
+// is, and returns its id.
+func (s *Server) unseen(place telemetry.Place, door decision.Door, denied decision.Decision) decision.ID {
 	a := asking{id: decision.NewID(), door: door, began: time.Now(), snapshot: s.deciding(), place: place}
 	s.record(&a, noItem, nil, denied)
 	return a.id

@@ -63,18 +63,26 @@ func (s *Server) place(h *fasthttp.RequestHeader) telemetry.Place {
 	return p
 }
 
+// callPlace is where in a trace a gRPC call is by its metadata, whatever its message says.
+func (s *Server) callPlace(ctx context.Context) telemetry.Place {
+	if s.tracer == nil {
+		return telemetry.Place{}
+	}
+	p := telemetry.Begin(s.tracer, metadata.ValueFromIncomingContext(ctx, telemetry.Traceparent))
+	if p.Sampled() {
+		telemetry.State(&p, metadata.ValueFromIncomingContext(ctx, telemetry.Tracestate))
+	}
+	return p
+}
+
 // proxiedPlace is where in a trace the question of a proxy is. Over gRPC, Envoy says so in
 // the call's metadata where it traces; what its client said is in the request's headers.
 func (s *Server) proxiedPlace(ctx context.Context, asked *request.Proxied) telemetry.Place {
 	if s.tracer == nil {
 		return telemetry.Place{}
 	}
-	if parents := metadata.ValueFromIncomingContext(ctx, telemetry.Traceparent); len(parents) > 0 {
-		p := telemetry.Begin(s.tracer, parents)
-		if p.Sampled() {
-			telemetry.State(&p, metadata.ValueFromIncomingContext(ctx, telemetry.Tracestate))
-		}
-		return p
+	if len(metadata.ValueFromIncomingContext(ctx, telemetry.Traceparent)) > 0 {
+		return s.callPlace(ctx)
 	}
 	var few [4]string
 	parents, states := few[:0:2], few[2:2:4]

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+	"google.golang.org/grpc/metadata"
 
 	"postern/testdata/collector"
 )
@@ -40,12 +41,16 @@ func TestTraces_unseen(t *testing.T) {
 	ask(forwardAuthPath)
 	s.inFlight.Store(1 << 20)
 	ask("/ext_authz/health")
+	call := metadata.NewIncomingContext(t.Context(), metadata.Pairs("traceparent", "00-"+traceID+"-b7ad6b7169203331-01"))
+	if answer := s.respond(call, nil, nil); answer.Decision.Allow {
+		t.Error("allowed over the limit on concurrency")
+	}
 	s.closeTelemetry(t.Context())
 	var got []string
 	for _, span := range c.Spans() {
 		got = append(got, span.GetName()+" "+span.GetStatus().GetMessage()+" "+hex.EncodeToString(span.GetTraceId()))
 	}
-	if want := "postern forward_auth policy_error " + traceID + "\npostern ext_authz_http overloaded " + traceID; strings.Join(got, "\n") != want {
+	if want := "postern forward_auth policy_error " + traceID + "\npostern ext_authz_http overloaded " + traceID + "\npostern ext_authz_grpc overloaded " + traceID; strings.Join(got, "\n") != want {
 		t.Errorf("spans:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}
 }

@@ -39,7 +39,7 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, status int, message string) 
 	case door == decision.DoorExtAuthzHTTP && status >= fasthttp.StatusInternalServerError:
 		status = fasthttp.StatusBadRequest
 	}
-	response.Bare(ctx, s.unseen(door, denied), status)
+	response.Bare(ctx, s.unseen(s.place(&ctx.Request.Header), door, denied), status)
 }
 
 // meant is the target of a request. What cannot be parsed has none for fasthttp, and says
