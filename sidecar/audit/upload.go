@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -25,6 +27,8 @@ type Upload struct {
 	MinDelay      time.Duration
 	MaxDelay      time.Duration
 	Timeout       time.Duration
+	// Labels go with each record, besides those that say which process this is.
+	Labels map[string]string
 }
 
 // aloneFactor is how many chunks large a record may be that is sent alone.
@@ -53,8 +57,7 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := decision.NewID()
-	labels, err := json.Marshal(map[string]string{"id": id.String(), "version": o.Version, "app": "postern"}, json.Deterministic(true))
+	labels, err := json.Marshal(labelsOf(o), json.Deterministic(true))
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +72,19 @@ func newUploader(o Options, c *counts) (*uploader, error) {
 	}
 	u.client = through.Client(o.Upload.Timeout)
 	return u, nil
+}
+
+// labelsOf are the labels of all that this process sends: what is said of it, the name of
+// its host, which in Kubernetes is its pod's, and what nobody can say otherwise.
+func labelsOf(o Options) map[string]string {
+	all := map[string]string{}
+	if host, err := os.Hostname(); err == nil { // without a name there is no label
+		all["host"] = host
+	}
+	maps.Copy(all, o.Upload.Labels)
+	id := decision.NewID()
+	all["id"], all["version"], all["app"] = id.String(), o.Version, "postern"
+	return all
 }
 
 // A refusal is an answer that is none of success.

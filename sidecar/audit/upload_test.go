@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -145,6 +146,35 @@ func TestUpload(t *testing.T) {
 	if r.URL.Path != "/logs" || r.Method != "POST" || r.Header.Get("Content-Encoding") != "gzip" || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("User-Agent") != "postern/v9" {
 		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 	}
+}
+
+// TestUpload_labels: each record has the labels that were asked for, and the host's name
+// where none was; who sent it nobody else says.
+func TestUpload_labels(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(labels, want map[string]string) {
+		t.Helper()
+		s := take(t)
+		o := s.options()
+		o.Upload.Labels = labels
+		l := opened(t, o)
+		l.Write(&Record{ID: "a", Time: time.Now()})
+		shut(l)
+		if s.got() != 1 || len(s.events[0].Labels["id"]) != 36 {
+			t.Fatalf("%d events", s.got())
+		}
+		delete(s.events[0].Labels, "id")
+		want["version"], want["app"] = "v9", "postern"
+		if got := s.events[0].Labels; !maps.Equal(got, want) {
+			t.Errorf("labels %v, want %v", got, want)
+		}
+	}
+	f(nil, map[string]string{"host": host})
+	f(map[string]string{"region": "eu \"1\"", "id": "x", "app": "x", "version": "x"}, map[string]string{"host": host, "region": "eu \"1\""})
+	f(map[string]string{"host": "mine"}, map[string]string{"host": "mine"})
 }
 
 // TestEvent: other records, masked ones too, are events; what a mask made of a member that OPA

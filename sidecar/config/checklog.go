@@ -32,6 +32,7 @@ func (k checker) decisionLog() {
 	k.logBounds()
 	k.optional("decision_log.upload.token_file", l.Upload.TokenFile, checkPath)
 	k.clientTLS("decision_log.upload.tls", l.Upload.TLS)
+	k.labels("decision_log.upload.labels", l.Upload.Labels)
 }
 
 func (k checker) logBounds() {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -36,6 +37,55 @@ func TestLoad_decisionLog(t *testing.T) {
 	f("decision_log: {to: 'https://a', upload: {min_delay: 2m}}", "41: decision_log.upload.max_delay: 1m0s is less than min_delay, 2m0s")
 	f("decision_log: {to: 'https://a', upload: {timeout: 0s}}", "51: decision_log.upload.timeout: 0s is not from 1ms to 24h0m0s")
 	f("decision_log: {to: 'https://a', upload: {tls: {cert: c}}}", "47: decision_log.upload.tls.key: is missing beside cert")
+}
+
+// TestLoad_labels: labels have names and texts of one's own, within bounds, and say no secret.
+func TestLoad_labels(t *testing.T) {
+	f := func(labels string, want ...string) {
+		t.Helper()
+		_, err := load(t, minimalFile+"decision_log: {to: 'https://a', upload: {labels: "+labels+"}}\n", nil, nil)
+		for i := range want {
+			want[i] = "postern.yaml:6:" + want[i]
+		}
+		wantMistakes(t, err, want...)
+	}
+	const key = "decision_log.upload.labels"
+	f("{region: eu-1, app.kubernetes.io/name: gate, '7': x, Größe: 'a b'}")
+	f("{}")
+	f("[a]", "50: "+key+": want a mapping of names to texts, not a list")
+	f("{a: 1}", "54: "+key+`.a: want text, "1" is a number: put it in quotes`)
+	f("{7: x}", "51: "+key+": a name must be text: put it in quotes")
+	f("{a: [b]}", "54: "+key+".a: want text, not a list")
+	f("{a: b, a: c}", "57: "+key+".a: is given twice")
+	f("{a: ''}", "54: "+key+".a: is empty: leave it out, or give it a value")
+	f("{a: }", "54: "+key+".a: has no value: leave the key out, or give it one")
+	f("{'': a}", "55: "+key+`.: a name has control characters, or nothing`)
+	f(`{"a\nb": a}`, "59: "+key+".a value of 3 bytes: a name has control characters, or nothing")
+	f(`{a: "b\nc"}`, "54: "+key+".a: has control characters, or nothing")
+	for _, own := range []string{"id", "app", "version"} {
+		f("{"+own+": a}", fmt.Sprintf("%d: %s.%s: is Postern's own: app, id, version are", 53+len(own), key, own))
+	}
+	f("{a: eyJhbGciOiJSUzI1NiJ9.e30.c2ln}", "54: "+key+".a: is a secret or a key: labels are for everybody who reads the log")
+	f("{a: " + strings.Repeat("x", 1023) + "}")
+	f("{a: "+strings.Repeat("x", 1024)+"}", "50: "+key+": are 1 with 1025 bytes: at most 32 with 1024 bytes go with each record")
+	var many strings.Builder
+	for n := range 33 {
+		fmt.Fprintf(&many, "l%d: x, ", n)
+	}
+	f("{"+many.String()+"}", "50: "+key+": are 33 with 122 bytes: at most 32 with 1024 bytes go with each record")
+}
+
+// TestDescribe_labels: each label is shown, with where it was said.
+func TestDescribe_labels(t *testing.T) {
+	c := mustLoad(t, minimalFile+"decision_log: {to: 'https://a', upload: {labels: {region: eu, pod: a}}}\n", nil, nil)
+	got := c.Values()
+	for name, want := range map[string]Value{
+		"decision_log.upload.labels.pod": {"a", "postern.yaml:6:68"}, "decision_log.upload.labels.region": {"eu", "postern.yaml:6:59"},
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %+v, want %+v", name, got[name], want)
+		}
+	}
 }
 
 // A Config that was made otherwise is held to the same.

@@ -63,6 +63,8 @@ type Upload struct {
 	MaxDelay time.Duration `key:"max_delay"`
 	// Timeout is how long a request may take.
 	Timeout time.Duration `key:"timeout"`
+	// Labels are what each record says besides of this process, such as its region.
+	Labels Labels `key:"labels"`
 }
 
 func defaultDecisionLog() DecisionLog {

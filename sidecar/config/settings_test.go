@@ -73,7 +73,7 @@ shadow.sample=0.01 shadow.deadline=100ms
 decision_log.to=none decision_log.input=false decision_log.required=false decision_log.sample.allow=1 decision_log.sample.deny=1 decision_log.sample.other=1
 decision_log.buffer=16MiB decision_log.rotate.size=100MiB decision_log.rotate.keep=5 decision_log.rotate.age=0s decision_log.rotate.compress=false
 decision_log.upload.token_file= decision_log.upload.tls.ca= decision_log.upload.tls.cert= decision_log.upload.tls.key=
-decision_log.upload.chunk=32KiB decision_log.upload.min_delay=1s decision_log.upload.max_delay=1m0s decision_log.upload.timeout=30s
+decision_log.upload.chunk=32KiB decision_log.upload.min_delay=1s decision_log.upload.max_delay=1m0s decision_log.upload.timeout=30s decision_log.upload.labels=
 telemetry.traces= telemetry.metrics= telemetry.sample=0.01 telemetry.interval=1m0s telemetry.token_file= telemetry.tls.ca= telemetry.tls.cert= telemetry.tls.key=
 log.level=info log.format=json watch.settle=250ms watch.poll=15s`)
 	var got []string

@@ -151,6 +151,7 @@ func (s *Server) logOptions(c *config.DecisionLog) audit.Options {
 		Upload: audit.Upload{
 			TokenFile: c.Upload.TokenFile, CA: c.Upload.TLS.CA, Cert: c.Upload.TLS.Cert, Key: c.Upload.TLS.Key,
 			Chunk: int(c.Upload.Chunk), MinDelay: c.Upload.MinDelay, MaxDelay: c.Upload.MaxDelay, Timeout: c.Upload.Timeout,
+			Labels: c.Upload.Labels,
 		},
 		Version: s.version,
 		Bundle:  strings.Join(s.source.Names, ","),
