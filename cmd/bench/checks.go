@@ -170,30 +170,3 @@ func decided(body string, class world.Class, asked []string, marked bool) ([]str
 	}
 	return all, nil
 }
-
-// decisionLog asks one question with the decision log on and off.
-func (b *bench) decisionLog(ctx context.Context, name string) (report.Section, error) {
-	dir, token, err := b.warmBundle()
-	if err != nil {
-		return report.Section{}, err
-	}
-	request := headOf("/v1/check", token) + tailOf(question)
-	answer, err := learn(ctx, b.serve(setup{bundle: dir}), request, allowed)
-	if err != nil {
-		return report.Section{}, err
-	}
-	plan := b.repeated(request, answer.Kept)
-	on := b.steady("Postern, log on", b.serve(setup{bundle: dir, decisionLog: b.path("decisions.jsonl")}), plan)
-	lost := 0.0
-	on.after = func(p *process.Process, r *report.Round) error {
-		m, err := p.Metrics()
-		lost = m["postern_decision_log_lost_total"] // of the whole run
-		r.Extra = map[string]float64{"lost": lost}
-		return err
-	}
-	rows, err := b.compare(ctx, name, b.steady("Postern, log off", b.serve(setup{bundle: dir}), plan), on)
-	if err != nil {
-		return report.Section{}, err
-	}
-	return besideFirst(rows, fmt.Sprintf("off; %.0f records lost", lost), "decision log on, beside off", 1.3), nil
-}

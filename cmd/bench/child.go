@@ -25,6 +25,7 @@ var childRoles = map[string]role{
 	"bare-http": bareHTTP,
 	"bare-grpc": bareGRPC,
 	"clocked":   clocked,
+	"log-taker": takeLogs,
 	"size":      size,
 }
 

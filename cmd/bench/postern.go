@@ -11,14 +11,14 @@ import (
 
 // A setup is what of Postern's configuration differs between scenarios.
 type setup struct {
-	bundle      string
-	decisionLog string // a path; empty for none
-	patient     bool   // what is asked once, before anything is measured, may take its time
+	bundle  string
+	log     string // the value of decision_log, in YAML; empty for none
+	patient bool   // what is asked once, before anything is measured, may take its time
 }
 
 // configuration writes Postern's configuration file and returns its path.
 func (b *bench) configuration(s setup) (string, error) {
-	log := s.decisionLog
+	log := s.log
 	if log == "" {
 		log = "none"
 	}
@@ -32,7 +32,7 @@ admin: {listen: "127.0.0.1:0"}
 bundles: [{path: %q}]
 issuers: [{issuer: %q, jwks: %q, authorized_parties: [%q]}]
 policy: {deadline: %s}
-decision_log: %q
+decision_log: %s
 `, s.bundle, world.Issuer, b.jwks, world.Party, deadline, log)
 	path := b.path("postern.yaml")
 	return path, os.WriteFile(path, []byte(text), 0o600)

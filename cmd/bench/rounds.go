@@ -23,6 +23,9 @@ type target struct {
 	door string // the address that is asked: http or grpc
 	// during runs beside each round, until ctx ends; nil is nothing.
 	during func(ctx context.Context) error
+	// settle waits, where it is not nil, until what requests left to do is done. That is a part
+	// of what they cost.
+	settle func(ctx context.Context, p *process.Process) error
 	// after reads, where it is not nil, what else is to be said of a round.
 	after func(p *process.Process, r *report.Round) error
 }
@@ -73,7 +76,11 @@ func (b *bench) begin(ctx context.Context, t target) (*process.Process, error) {
 	if err != nil || t.warm == nil {
 		return p, err
 	}
-	if _, err := b.load(ctx, t, p, *t.warm); err != nil {
+	_, err = b.load(ctx, t, p, *t.warm)
+	if err == nil && t.settle != nil {
+		err = t.settle(ctx, p)
+	}
+	if err != nil {
 		p.Stop()
 		return nil, fmt.Errorf("warm-up: %w", err)
 	}
@@ -112,6 +119,9 @@ func (b *bench) measure(ctx context.Context, t target, p *process.Process) (repo
 	stop()
 	if also := <-ended; err == nil {
 		err = also
+	}
+	if err == nil && t.settle != nil {
+		err = t.settle(ctx, p)
 	}
 	if err != nil {
 		return report.Round{}, p.Failed(err)
