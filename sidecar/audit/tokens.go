@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,10 +32,52 @@ func withoutTokens(line []byte) []byte {
 	}
 	for _, o := range openings {
 		if bytes.Contains(line, o) {
-			return jws.ReplaceAll(line, []byte("[token]"))
+			return namedApart(jws.ReplaceAll(line, []byte("[token]")))
 		}
 	}
 	return line
+}
+
+// namedApart numbers the names that an object has twice: tokens may have been names, and
+// whoever reads strictly takes no object in which two are the same.
+func namedApart(line []byte) []byte {
+	if jsontext.Value(line).IsValid() {
+		return line
+	}
+	var out bytes.Buffer
+	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	d, e := jsontext.NewDecoder(bytes.NewReader(line), lenient...), jsontext.NewEncoder(&out, lenient...)
+	var open []map[string]int // how often each name was there, of the objects that are open
+	for first := true; first || d.StackDepth() > 0; first = false {
+		in, members := d.StackIndex(d.StackDepth())
+		token, err := d.ReadToken()
+		if err != nil {
+			return line
+		}
+		switch kind := token.Kind(); {
+		case kind == '{', kind == '[':
+			open = append(open, map[string]int{})
+		case kind == '}', kind == ']':
+			open = open[:len(open)-1]
+		case in == '{' && members%2 == 0:
+			token = jsontext.String(apart(open[len(open)-1], token.String()))
+		}
+		if err := e.WriteToken(token); err != nil {
+			return line
+		}
+	}
+	return out.Bytes() // which ends with a line feed
+}
+
+// apart is a name that was not there yet.
+func apart(names map[string]int, name string) string {
+	own := name
+	for names[own] > 0 {
+		names[name]++
+		own = fmt.Sprintf("%s %d", name, names[name])
+	}
+	names[own]++
+	return own
 }
 
 // upperEscapes writes the digits of escapes in upper case: a control is always escaped, and
