@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -35,6 +36,8 @@ type file struct {
 	size      int64
 	rotatable bool
 	partial   int  // bytes of the batch's first record that are written already
+	torn      bool // the file ends in the middle of a line that nobody goes on with
+	linked    bool // the file is a regular one that has a name, as far as its system counts them
 	warned    bool // of the last rotation
 
 	keeping sync.WaitGroup // old files are kept by another goroutine
@@ -65,26 +68,45 @@ func openFile(path string, r Rotate, warn func(error)) (*file, error) {
 	return f, nil
 }
 
-// open opens the file and ends a line that another process left in the middle.
+// open opens the file. A line that another process left in the middle is ended before the
+// next one is written.
 func (f *file) open() error {
 	opened, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	f.f, f.partial = opened, 0
+	info, err := opened.Stat()
+	regular := err == nil && info.Mode().IsRegular()
+	f.torn = regular && endsInside(f.path, info.Size())
+	f.linked = regular && links(info) > 0
 	// What is behind a link, or is no file, stays where it is.
-	info, err := os.Lstat(f.path)
-	f.rotatable = err == nil && info.Mode().IsRegular()
+	named, err := os.Lstat(f.path)
+	f.rotatable = err == nil && named.Mode().IsRegular()
 	f.size = 0
 	if f.rotatable {
-		f.size = info.Size()
-	}
-	if f.rotatable && endsInside(f.path, f.size) {
-		if _, err := opened.Write([]byte{'\n'}); err == nil {
-			f.size++
-		}
+		f.size = named.Size()
 	}
 	return nil
+}
+
+// links is how many names a file has.
+func links(info os.FileInfo) uint64 {
+	of, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return uint64(of.Nlink) // it has 32 bits elsewhere
+}
+
+// deleted reports whether the file has lost its last name: what is written to it is gone as
+// soon as it is closed.
+func (f *file) deleted() bool {
+	if !f.linked {
+		return false
+	}
+	info, err := f.f.Stat()
+	return err == nil && links(info) == 0
 }
 
 // endsInside reports whether the last byte of a file is another than a line feed, as far as
@@ -120,6 +142,29 @@ func (f *file) deliver(_ context.Context, b *batch) delivery {
 			n--
 		}
 	}
+	d := f.write(b, n)
+	if d.err != nil || !f.deleted() {
+		return d
+	}
+	f.warn(errors.New("the decision log's file was deleted, and is made anew"))
+	if err := f.reopen(); err != nil {
+		return delivery{err: err}
+	}
+	if d = f.write(b, n); d.err == nil && f.deleted() {
+		return delivery{err: errors.New("the decision log's file is deleted again and again")}
+	}
+	return d
+}
+
+// write writes n records, or as many as there is room for.
+func (f *file) write(b *batch, n int) delivery {
+	if f.torn {
+		if _, err := f.f.Write([]byte{'\n'}); err != nil {
+			return delivery{err: err}
+		}
+		f.size++
+		f.torn = false
+	}
 	wrote, err := f.f.Write(b.first(n)[f.partial:])
 	f.size += int64(wrote)
 	if err == nil {
@@ -150,6 +195,13 @@ func (f *file) turn() {
 }
 
 func (f *file) moveAway() error {
+	if !f.atPath() {
+		was := f.f
+		if err := f.open(); err != nil {
+			return err
+		}
+		return was.Close()
+	}
 	old, err := f.rotate.nameFor(f.path, time.Now())
 	if err != nil {
 		return err
@@ -162,8 +214,19 @@ func (f *file) moveAway() error {
 		return errors.Join(err, os.Rename(old, f.path))
 	}
 	err = f.f.Close()
-	f.f, f.size = next, 0
+	f.f, f.size, f.torn = next, 0, false
 	return err
+}
+
+// atPath reports whether the file is still the one at its path: what others put there is not
+// moved.
+func (f *file) atPath() bool {
+	own, err := f.f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(f.path)
+	return err == nil && os.SameFile(own, there)
 }
 
 // keep has old files compressed and deleted, unless that is under way.
