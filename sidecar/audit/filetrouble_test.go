@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // writes writes a record and waits until it is written.
@@ -112,6 +113,38 @@ func TestFile_replaced(t *testing.T) {
 	f(func() error { return nil })
 	f(func() error { return os.WriteFile(path, nil, 0o600) })
 	f(func() error { return os.Symlink(target, path) })
+}
+
+// TestFile_clockSetBack: the files that were made last are kept, whatever their names say of
+// the time.
+func TestFile_clockSetBack(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "d.jsonl")
+	for i := range 3 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("d-22000101T00000%d.000000Z.jsonl", i)), []byte("of a clock that was ahead\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := opened(t, Options{To: path, Rotate: Rotate{Size: 4096, Keep: 3}})
+	const n = 200
+	for i := range n {
+		writes(t, l, fmt.Sprint(i))
+	}
+	shut(l)
+	if err := (Rotate{Keep: 3}).keep(t.Context(), path, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := olds(path)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d old files, %v", len(all), err)
+	}
+	text := contents(t, all[2].path) + contents(t, all[1].path) + contents(t, all[0].path) + contents(t, path)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		if want := fmt.Sprintf(`{"decision_id":"%d"`, n-len(lines)+i); !strings.HasPrefix(line, want) {
+			t.Fatalf("line %d begins with %.40s, want %s", i, line, want)
+		}
+	}
 }
 
 // TestFile_tornAndFull: a line that was left in the middle is ended when there is room.

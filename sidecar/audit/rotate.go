@@ -25,6 +25,9 @@ type Rotate struct {
 // decisions-20260102T150405.000000Z.jsonl. Names sort by it.
 const oldTime = "20060102T150405.000000Z"
 
+// lastYear is the last that a name has room for.
+const lastYear = 9999
+
 // Endings of old files that are compressed, and of those that are being compressed.
 const (
 	compressed  = ".gz"
@@ -41,9 +44,17 @@ func parts(path string) (before, behind string) {
 	return strings.TrimSuffix(name, behind) + "-", behind
 }
 
-// nameFor is where to move a file, which nothing is called by yet.
+// nameFor is where to move a file, which nothing is called by yet. It sorts behind all others,
+// also where the clock was set back: else the latest records would be the first to go.
 func (r Rotate) nameFor(path string, now time.Time) (string, error) {
 	before, behind := parts(path)
+	all, err := olds(path)
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 && !now.After(all[0].at) && all[0].at.Year() < lastYear {
+		now = all[0].at.Add(time.Microsecond)
+	}
 	for range 100 {
 		old := filepath.Join(filepath.Dir(path), before+now.UTC().Format(oldTime)+behind)
 		_, err := os.Lstat(old)
