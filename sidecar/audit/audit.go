@@ -60,6 +60,8 @@ type Record struct {
 	// Required is a record without which its decision is not given: it is never dropped by a
 	// mask, and refused while what was logged before cannot be written.
 	Required bool `json:"-"`
+	// Kept is a record that is never dropped by a mask either.
+	Kept bool `json:"-"`
 	// Mask is the bundle's say about the record; nil where it has none.
 	Mask Mask `json:"-"`
 }

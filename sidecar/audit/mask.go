@@ -50,7 +50,7 @@ func (r *Record) edited(ctx context.Context, line []byte) (text []byte, err erro
 	switch {
 	case err != nil:
 		return nil, err
-	case drop && !r.Required:
+	case drop && !r.Required && !r.Kept:
 		return nil, nil
 	case len(edits) == 0:
 		return line, nil

@@ -52,8 +52,9 @@ func (s *Server) record(a *asking, item int, question jsontext.Value, d decision
 		decided(&r, d)
 		if !s.audit.Write(&r) && required {
 			d = decision.Because(decision.Overloaded, cannotLog)
-			// The denial is what finds out whether the log can be written again.
-			r.Required, r.Result = false, ""
+			// The denial is what finds out whether the log can be written again, so that no mask
+			// drops it.
+			r.Required, r.Kept, r.Result = false, true, ""
 			decided(&r, d)
 			s.audit.Write(&r)
 		}
