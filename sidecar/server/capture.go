@@ -20,6 +20,10 @@ func (a *asking) whole() (c policy.Case, ok bool) {
 	return c, c.Check != nil || c.Evaluation != nil || c.Data != nil || c.Request != nil
 }
 
+// mostCaptured bounds the inputs of one request that are logged, in bytes: items have in common
+// what the request says once, and one input more may pass the bound.
+const mostCaptured = 1 << 20
+
 // capture is what a decision can be made again from, where the configuration has it logged. It
 // is nil where there is nothing, or too much to be logged.
 func (s *Server) capture(a *asking) jsontext.Value {
@@ -27,7 +31,7 @@ func (s *Server) capture(a *asking) jsontext.Value {
 		return nil
 	}
 	c, ok := a.whole()
-	if !ok {
+	if !ok || a.captured > mostCaptured {
 		return nil
 	}
 	text, err := a.snapshot.policy.Keep(&c)
@@ -35,5 +39,6 @@ func (s *Server) capture(a *asking) jsontext.Value {
 		s.log.Debug("decision log", "decision", a.id, "error", err)
 		return nil
 	}
+	a.captured += len(text)
 	return text
 }

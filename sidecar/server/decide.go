@@ -119,6 +119,8 @@ type asking struct {
 	evaluation *authzen.Evaluation
 	data       *policy.DataQuestion
 	routed     bool
+	// captured is how much of that is logged, of all items of a batch.
+	captured int
 }
 
 // begin reads what every door needs. The snapshot is loaded once, here.
