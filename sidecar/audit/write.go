@@ -138,7 +138,7 @@ func (l *Log) encode(b *batch, r *Record) {
 			return
 		}
 	}
-	b.append(withoutTokens(line), reduced)
+	b.append(visible(withoutTokens(line)), reduced)
 }
 
 // deliver hands a batch to the sink, and tries again what it does not take, until the log's
