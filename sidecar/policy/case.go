@@ -26,9 +26,11 @@ type Case struct {
 	Evaluation *authzen.Evaluation
 	Data       *DataQuestion
 
-	// kept is what Request was read from, and withheld whether input of Data was left out.
+	// kept is what Request was read from, withheld whether input of Data was left out, and
+	// masked are JSON pointers to what the decision log did without.
 	kept     *request.Kept
 	withheld []string
+	masked   []string
 }
 
 // MaxCase bounds the JSON of a case, in bytes.

@@ -155,9 +155,57 @@ func TestLacks(t *testing.T) {
 	f(plain, claims, "masked", "/session/claims/email")
 	f(plain, claims, "masked", "/session/claims")
 	f(plain, claims, "", "/session/claims/name", "/session/metadata")
-	f(plain, plain, "masked", "/session/user_id")
+	f(plain, plain, "", "/session/user_id", "/session/session_id", "/session/actor/sub")
+	f(plain, compiledFrom(t, "model/data.json", `{"revoked": {"users": {"user_9": {}}}}`), "masked", "/session/user_id")
+	f(plain, compiledFrom(t, "model/data.json", `{"revoked": {"sessions": {"sess_9": {}}}}`), "masked", "/session/actor/sid")
+	f(plain, compiledFrom(t, "model/data.json", `{"revoked": {"sessions": {"sess_9": {}}}}`), "", "/session/user_id")
+	f(plain, compiledFrom(t, "model/data.json", `{"revoked": {"organizations": {"org_9": {"issued_before": 9}}}}`), "masked", "/session/issued_at")
+	f(plain, reading(`input.session.user_id == "a"`), "masked", "/session/user_id")
+	replaced := reading(`not input.route with input.session.claims.a as 1`)
+	f(plain, replaced, "masked", "/session/claims")
+	f(plain, replaced, "", "/session/claims/a")
+	f(headers, headers, "masked", "/request/headers/0/1")
+	f(headers, reading(`input.request.headers["x-other"]`), "", "/request/headers/0/1")
+	f(headers, plain, "", "/request/headers/0/1")
+	f(headers, headers, "masked", "/request/headers/0")
+	f(headers, headers, "masked", "/request/headers/9/1")
+	f(plain, plain, "masked", "/session/profile")
+	f(plain, plain, "masked", "/now")
+	f(plain, plain, "masked", "x")
 	f(plain, plain, "masked", "/session")
 	f(plain, plain, "masked", "")
 	f(plain, plain, "masked", "/session/org/id")
 	f(plain, plain, "masked", "/request/path")
+}
+
+// TestLacks_evaluations: a resource's properties are members of the resource to rules that are
+// written for checks, and what no rule can be handed is not passed over.
+func TestLacks_evaluations(t *testing.T) {
+	const properties = `{"now":"2026-01-01T00:00:00Z","session":{"user_id":"u","issuer":"i","profile":"clerk"},"evaluation":{"subject":{"type":"session"},"action":{"name":"a"},"resource":{"type":"r","id":"1","properties":{"amount":1,"note":"x"}}}}`
+	f := func(rule, text, want string, masked ...string) {
+		t.Helper()
+		p := compiledFrom(t, "extend.rego", "package postern.extend\n\ndeny contains \"no\" if "+rule)
+		c, err := policy.ReadMasked(jsontext.Value(text), masked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Lacks(c, masked); got != want {
+			t.Errorf("%s: Lacks(%s, %q) = %q, want %q", rule, text, masked, got, want)
+		}
+	}
+	f(`input.resource.amount > 1`, properties, "masked", "/evaluation/resource/properties/amount")
+	f(`input.resource.properties.amount > 1`, properties, "masked", "/evaluation/resource/properties/amount")
+	f(`input.resource.amount > 1`, properties, "masked", "/evaluation/resource/properties")
+	f(`input.resource.amount > 1`, properties, "", "/evaluation/resource/properties/note", "/evaluation/subject/properties", "/evaluation/context")
+	f(`input.resource.amount > 1`, properties, "", "/evaluation/resource/id")
+	f(`input.resource.amount > 1`, properties, "masked", "/evaluation/resource/type")
+	f(`input.resource.amount > 1`, properties, "masked", "/evaluation/action/name")
+	f(`input.subject.id == "u"`, properties, "masked", "/evaluation/subject/id")
+	f(`input.context.ip`, strings.Replace(properties, `{"amount":1,"note":"x"}`, `"***"`, 1), "masked", "/evaluation/resource/properties")
+	f(`input.context.ip`, strings.Replace(properties, `"x"`, `1e99999999`, 1), "masked", "/evaluation/resource/properties/note")
+	const check = `{"now":"2026-01-01T00:00:00Z","session":{"issuer":"i","profile":"clerk"},"check":{"any":[{"role":"a"}],"context":{"n":1}}}`
+	f(`input.resource.amount`, check, "", "/session/user_id", "/check/context/n")
+	if _, err := policy.ReadMasked(jsontext.Value(check), []string{"/session/session_id"}); err == nil {
+		t.Error("a session without a user is read, though no mask was there")
+	}
 }

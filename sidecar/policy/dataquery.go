@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -30,6 +31,9 @@ type data struct {
 	// names are the documents at the top of data that the whole of it is made of.
 	names   []string
 	queries *cache.Cache[*rego.PreparedEvalQuery]
+
+	mu         sync.Mutex // guards footprints
+	footprints map[string]*footprint
 }
 
 // Bounds of the prepared queries of one policy. Callers choose the paths, so that what is

@@ -1,16 +1,15 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Lacks says what p reads of a case that is not in it, empty where it decides as it would
 // have. erased are JSON pointers (RFC 6901) into the case: what stood there was taken out
 // of it, or is masked.
 func (p *Policy) Lacks(c *Case, erased []string) string {
-	for _, pointer := range erased {
-		if !p.spares(c, pointer) {
+	if len(erased) > 0 {
+		s := p.sparing(c)
+		touched := func(pointer string) bool { return !s.spares(pointer) }
+		if !c.readable() || slices.ContainsFunc(erased, touched) {
 			return "masked"
 		}
 	}
@@ -31,33 +30,4 @@ func (p *Policy) Lacks(c *Case, erased []string) string {
 		}
 	}
 	return ""
-}
-
-// spares reports whether p reads nothing at a place of a case. Only where a rule may read
-// and nothing else does, that can be told.
-func (p *Policy) spares(c *Case, pointer string) bool {
-	names := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	for i := range names {
-		names[i] = strings.ReplaceAll(strings.ReplaceAll(names[i], "~1", "/"), "~0", "~")
-	}
-	if len(names) < 2 {
-		return false
-	}
-	switch names[0] + "/" + names[1] {
-	case "session/claims", "session/metadata":
-	case "check/resource", "check/context":
-		names = names[1:]
-	default:
-		return false
-	}
-	var asked []*entrypoint
-	switch {
-	case c.Check != nil:
-		asked = []*entrypoint{&p.check.entrypoint}
-	case c.Request != nil:
-		asked = []*entrypoint{&p.route.entrypoint, &p.effective.entrypoint}
-	case c.Evaluation != nil:
-		asked = []*entrypoint{&p.evaluate.entrypoint, &p.check.entrypoint}
-	}
-	return len(asked) > 0 && !slices.ContainsFunc(asked, func(e *entrypoint) bool { return e.footprint.reads(names...) })
 }

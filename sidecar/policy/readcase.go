@@ -3,17 +3,25 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"postern/sidecar/authzen"
 	"postern/sidecar/request"
+	"postern/sidecar/session"
 )
 
 // ReadCase reads what [Policy.Keep] wrote. Unknown and repeated members are errors, and so is
 // what no door would have let through.
-func ReadCase(raw jsontext.Value) (*Case, error) {
+func ReadCase(raw jsontext.Value) (*Case, error) { return ReadMasked(raw, nil) }
+
+// ReadMasked is [ReadCase] of what a mask has left, by JSON pointers to what was taken out or
+// replaced. Where a session lost what every session has, something stands for it: whether
+// that matters, [Policy.Lacks] says.
+func ReadMasked(raw jsontext.Value, masked []string) (*Case, error) {
 	if len(raw) > MaxCase {
 		return nil, errLargeCase
 	}
@@ -21,7 +29,10 @@ func ReadCase(raw jsontext.Value) (*Case, error) {
 	if err := json.Unmarshal(raw, &d, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("read case: %w", err)
 	}
-	c := &Case{Input: Input{Now: d.Now, Credential: d.Credential, Trusted: d.Trusted}, kept: d.Request}
+	c := &Case{Input: Input{Now: d.Now, Credential: d.Credential, Trusted: d.Trusted}, kept: d.Request, masked: masked}
+	if d.Session != nil {
+		c.fill(d.Session)
+	}
 	if err := c.who(&d); err != nil {
 		return nil, err
 	}
@@ -29,6 +40,26 @@ func ReadCase(raw jsontext.Value) (*Case, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// unknown stands for a name that a mask has taken out.
+const unknown = "(masked)"
+
+// fill puts something where a mask has taken out what no session is without.
+func (c *Case) fill(s *session.Session) {
+	if s.UserID == "" && c.hides("/session/user_id") {
+		s.UserID = unknown
+	}
+	if s.Org != nil && s.Org.ID == "" && c.hides("/session/org/id") {
+		s.Org.ID = unknown
+	}
+}
+
+// hides reports whether a mask has been at a place, or around it.
+func (c *Case) hides(place string) bool {
+	return slices.ContainsFunc(c.masked, func(pointer string) bool {
+		return pointer == place || strings.HasPrefix(place, pointer+"/")
+	})
 }
 
 // who reads whom the decision was about.
