@@ -16,6 +16,8 @@ type Outcome struct {
 	// Result is the kind of document that an OPA client is given, and Route the pattern that
 	// governs a proxied request.
 	Result, Route string
+	// Unknown is where that depends on a name that is masked in the case.
+	Unknown bool
 }
 
 // Decide decides a case as the door does that it came by. It never fails: what goes wrong is
@@ -55,9 +57,12 @@ func route(ctx context.Context, p *policy.Policy, answers response.Proxy, c *pol
 		o.Decision = d
 		return o
 	}
-	if err := answers.Upstream(identity.Identity).Fits(); err != nil {
-		o.Decision = decision.Because(decision.PolicyError, err.Error())
+	shortest, longest := c.Identities(identity.Identity)
+	if answers.Upstream(longest).Fits() == nil {
+		return o
 	}
+	o.Decision = decision.Because(decision.PolicyError, "the identity headers are too long")
+	o.Unknown = answers.Upstream(shortest).Fits() == nil
 	return o
 }
 

@@ -21,7 +21,8 @@ const (
 	Malformed   Cause = "malformed"            // the line is no record: cut, too long, or no JSON
 	OtherDoor   Cause = "other door"           // sessions and searches are no decisions
 	OfShadow    Cause = "of a shadow"          // the decision itself has a record of its own
-	NoInput     Cause = "no input"             // decision_log.input was off, policy was not asked, or the input was too large
+	NoInput     Cause = "no input"             // decision_log.input was off, or the input was too large
+	Unasked     Cause = "not asked"            // the request was refused as unreadable, which no policy would change
 	Masked      Cause = "masked"               // what the policy reads, or what was decided, was taken out of the record
 	Tokens      Cause = "a token in the input" // which the log does not keep
 	Credentials Cause = "credentials"          // the policy reads headers that the log does not keep
@@ -44,6 +45,7 @@ type record struct {
 	Route        string            `json:"route"`
 	User         string            `json:"user"`
 	Organization string            `json:"organization"`
+	Question     jsontext.Value    `json:"question"`
 	Allow        *bool             `json:"allow"`
 	Status       int               `json:"status"`
 	Reasons      []decision.Reason `json:"reasons"`
@@ -57,26 +59,32 @@ type record struct {
 // asked reads the record of one line, and the case in it. A cause says why there is none.
 func asked(line []byte) (*record, *policy.Case, Cause) {
 	var r record
-	if line == nil || json.Unmarshal(line, &r) != nil || r.Door == "" {
+	if line == nil {
 		return nil, nil, Malformed
+	}
+	if json.Unmarshal(line, &r) != nil || r.Door == "" {
+		return nil, nil, unreadable(line)
 	}
 	switch r.Door {
 	case decision.DoorSession, decision.DoorSearchSubject, decision.DoorSearchResource, decision.DoorSearchAction:
 		return &r, nil, OtherDoor
 	}
-	if r.Shadow != nil {
+	if r.Shadow != nil || len(r.erased("/shadow")) > 0 {
 		return &r, nil, OfShadow
 	}
 	if r.Input == nil {
-		if len(r.erased("/input")) > 0 {
+		switch {
+		case len(r.erased("/input")) > 0:
 			return &r, nil, Masked
+		case r.unasked():
+			return &r, nil, Unasked
 		}
 		return &r, nil, NoInput
 	}
 	if bytes.Contains(r.Input, []byte("[token]")) {
 		return &r, nil, Tokens
 	}
-	c, err := policy.ReadCase(r.Input)
+	c, err := policy.ReadMasked(r.Input, r.erased("/input"))
 	if err != nil {
 		if len(r.erased("/input")) > 0 {
 			return &r, nil, Masked
@@ -84,6 +92,34 @@ func asked(line []byte) (*record, *policy.Case, Cause) {
 		return &r, nil, Malformed
 	}
 	return &r, c, ""
+}
+
+// unreadable is why a line cannot be read: a mask may have put anything anywhere.
+func unreadable(line []byte) Cause {
+	var done struct {
+		Erased []string `json:"erased"`
+		Masked []string `json:"masked"`
+	}
+	if json.Unmarshal(line, &done) == nil && len(done.Erased)+len(done.Masked) > 0 {
+		return Masked
+	}
+	return Malformed
+}
+
+// unasked reports whether there was nothing to ask a policy about: an ambiguous path, or a
+// request that is neither a question nor one for a path. Where a mask has been, nobody knows.
+func (r *record) unasked() bool {
+	if len(r.Reasons) != 1 || len(r.Erased)+len(r.Masked) > 0 {
+		return false
+	}
+	switch r.Reasons[0].Code {
+	case decision.PathAmbiguous:
+		return true
+	case decision.RequestMalformed:
+		return r.Question == nil && r.Path == ""
+	default:
+		return false
+	}
 }
 
 // erased are the pointers below a member of what was taken out of it.
@@ -101,8 +137,14 @@ func (r *record) erased(member string) []string {
 
 // decided is what the record says was decided, if it still does.
 func (r *record) decided() (Outcome, Cause) {
-	for _, member := range []string{"/allow", "/status", "/reasons"} {
+	for _, member := range []string{"/allow", "/status"} {
 		if len(r.erased(member)) > 0 {
+			return Outcome{}, Masked
+		}
+	}
+	for _, below := range r.erased("/reasons") {
+		// What a reason says to people is not compared.
+		if names := strings.Split(below, "/"); len(names) != 3 || names[2] != "message" {
 			return Outcome{}, Masked
 		}
 	}
@@ -132,6 +174,8 @@ func (r *record) who(c *policy.Case) string {
 		return c.Evaluation.Subject.Type + " " + c.Evaluation.Subject.ID
 	case c.Input.Credential != "":
 		return string(c.Input.Credential)
+	case c.Input.Subject != nil:
+		return "somebody" // the record does not say who
 	default:
 		return "nobody"
 	}

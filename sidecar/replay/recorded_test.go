@@ -175,7 +175,7 @@ func TestRecorded(t *testing.T) {
 // accounted reports whether all that was not decided again is no decision, or no question.
 func accounted(r *replay.Report, n int) bool {
 	for _, s := range r.Skipped {
-		if s.Cause == replay.OtherDoor && s.Count == 1 || s.Cause == replay.NoInput {
+		if s.Cause == replay.OtherDoor && s.Count == 1 || s.Cause == replay.Unasked {
 			n -= s.Count
 		}
 	}

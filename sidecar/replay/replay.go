@@ -50,7 +50,8 @@ type numbered struct {
 
 // Run decides all records of some logs again, on all processors. Its memory does not grow
 // with the logs. It fails where a log cannot be read, or ctx ends; a line that is no record
-// is counted, and named, and no failure.
+// is counted, and named, and no failure. Where ctx ends it does not wait for a log that gives
+// nothing to read.
 func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -79,17 +80,24 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 		}
 	})
 	report := newReport(o)
-	for b := range order {
-		for _, one := range <-b.done {
-			report.add(&one, o.Examples)
+	for {
+		select {
+		case b, ok := <-order:
+			if !ok {
+				all.Wait()
+				if err := context.Cause(ctx); err != nil {
+					return nil, err
+				}
+				report.sort()
+				return report, nil
+			}
+			for _, one := range <-b.done {
+				report.add(&one, o.Examples)
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
 	}
-	all.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	report.sort()
-	return report, nil
 }
 
 // batches hands the lines of a log to the workers, and the batches in order to whoever
@@ -110,11 +118,12 @@ func (l Log) batches(ctx context.Context, work, order chan<- *batch) error {
 			b.lines = append(b.lines, numbered{from.n, bytes.Clone(text)})
 		}
 		if len(b.lines) > 0 {
-			select {
-			case work <- b:
-				order <- b
-			case <-ctx.Done():
-				return ctx.Err()
+			for _, to := range []chan<- *batch{work, order} { // so that what is waited for is worked on
+				select {
+				case to <- b:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -153,6 +162,9 @@ func (o *Options) one(ctx context.Context, text []byte, at string) (done result)
 		before = Decide(ctx, o.Old.Policy, o.Answers, c)
 	}
 	after := Decide(ctx, o.New.Policy, o.Answers, c)
+	if before.Unknown || after.Unknown {
+		return skip(Masked)
+	}
 	if !Settled(before.Decision) || !Settled(after.Decision) {
 		return skip(Late) // a busy machine is no change of policy, and must not hide one
 	}

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -64,7 +66,16 @@ func TestRun_hostile(t *testing.T) {
 		"timed out":       {record(`"allow":true,"status":200`, `"allow":false,"status":403,"reasons":[{"code":"policy_timeout"}]`), replay.Unsettled},
 		"token":           {record("a@b.example", "[token]"), replay.Tokens},
 		"input erased":    {`{"door":"check","allow":true,"status":200,"erased":["/input"]}`, replay.Masked},
-		"user erased":     {record(`"user_id":"user_1",`, "", `"duration_ns"`, `"erased":["/input/session/user_id"],"duration_ns"`), replay.Masked},
+		"user lost":       {record(`"user_id":"user_1",`, ""), replay.Malformed},
+		"profile erased":  {record(`"profile":"clerk",`, "", `"duration_ns"`, `"erased":["/input/session/profile"],"duration_ns"`), replay.Masked},
+		"user a number":   {record(`"user_1","issuer"`, `1,"issuer"`, `"duration_ns"`, `"masked":["/input/session/user_id"],"duration_ns"`), replay.Masked},
+		"reasons masked":  {record(`"allow":true`, `"allow":true,"reasons":"none"`, `"duration_ns"`, `"masked":["/reasons"],"duration_ns"`), replay.Masked},
+		"shadow erased":   {record(`"duration_ns"`, `"erased":["/shadow"],"duration_ns"`), replay.OfShadow},
+		"ambiguous":       {`{"door":"forward_auth","path":"/a","allow":false,"status":400,"reasons":[{"code":"path_ambiguous"}]}`, replay.Unasked},
+		"no question":     {`{"door":"check","allow":false,"status":400,"reasons":[{"code":"request_malformed"}]}`, replay.Unasked},
+		"question":        {`{"door":"check","question":{"any":[]},"allow":false,"status":400,"reasons":[{"code":"request_malformed"}]}`, replay.NoInput},
+		"path of one":     {`{"door":"forward_auth","path":"/a","allow":false,"status":400,"reasons":[{"code":"request_malformed"}]}`, replay.NoInput},
+		"question masked": {`{"door":"check","allow":false,"status":400,"reasons":[{"code":"request_malformed"}],"erased":["/question"]}`, replay.NoInput},
 		"role masked":     {record(`"duration_ns"`, `"masked":["/input/session/org/role"],"duration_ns"`), replay.Masked},
 		"outcome erased":  {record(`"duration_ns"`, `"erased":["/reasons"],"duration_ns"`), replay.Masked},
 		"withheld":        {record(`"check":{"any":[{"role":"org:admin"}]}`, `"data":{"path":["a"],"withheld":["token"]}`), replay.Credentials},
@@ -79,6 +90,9 @@ func TestRun_hostile(t *testing.T) {
 	for _, line := range []string{
 		record(`,"claims":{"email":"a@b.example"}`, "", `"duration_ns"`, `"erased":["/input/session/claims"],"duration_ns"`),
 		record("a@b.example", "***", `"duration_ns"`, `"masked":["/input/session/claims/email","/user"],"duration_ns"`),
+		record(`"user_id":"user_1",`, "", `"duration_ns"`, `"erased":["/input/session/user_id"],"duration_ns"`),
+		record(`"user_id":"user_1"`, `"user_id":""`, `"user":"user_1",`, ``, `"duration_ns"`, `"masked":["/input/session/user_id"],"erased":["/user"],"duration_ns"`),
+		record(`"org:admin"}]}`, `"org:owner"}]}`, `"allow":true,"status":200`, `"allow":false,"status":403,"reasons":[{"code":"role_required","role":"org:owner"}]`, `"duration_ns"`, `"erased":["/reasons/0/message"],"duration_ns"`),
 	} {
 		if got := run(t, line, o); got.Same != 1 {
 			t.Errorf("%s: %s", line, table(t, got))
@@ -227,8 +241,102 @@ func TestRun_logs(t *testing.T) {
 	}
 }
 
-// FuzzRun: no log panics, and every line is accounted for.
+// TestRun_names: whether the headers that name who asks are too long is not told where a name
+// is masked that decides it, and is where it does not.
+func TestRun_names(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "data.yaml"), []byte("model: {routes: [{match: /a, signed_in: true}]}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := replay.Options{New: loaded(t, dir)}
+	f := func(permissions int, erased string, same, denied, skipped int) {
+		t.Helper()
+		got := run(t, record(`"check":{"any":[{"role":"org:admin"}]}`, `"request":{"door":"forward_auth","method":"GET","path":"/a"}`,
+			`"role":"org:admin"}`, `"role":"org:admin","permissions":["org:a:`+strings.Repeat("p", permissions)+`"]}`, `"duration_ns"`, erased+`"duration_ns"`), o)
+		if got.Same != same || got.Denied.Count != denied || got.Of(replay.Masked) != skipped {
+			t.Errorf("permissions of %d bytes, %s: %s", permissions, erased, table(t, got))
+		}
+	}
+	const masked = `"masked":["/input/session/user_id"],`
+	f(100, "", 1, 0, 0)
+	f(100, masked, 1, 0, 0)
+	f(16200, "", 1, 0, 0)
+	f(16200, masked, 0, 0, 1) // with another name, it may be too long
+	f(17000, "", 0, 1, 0)
+	f(17000, masked, 0, 1, 0) // it is too long with any
+}
+
+// TestRun_packed: a line that gzip makes much of a little of takes no memory.
+func TestRun_packed(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	zeros := make([]byte, 1<<20)
+	for range 64 {
+		if _, err := w.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, record())
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := replay.Options{New: plain(t)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := replay.Run(t.Context(), []replay.Log{{Name: "log", Reader: &packed}}, o)
+	runtime.ReadMemStats(&after)
+	if err != nil || got.Of(replay.Malformed) != 1 || got.Same != 1 || after.TotalAlloc-before.TotalAlloc > 16<<20 {
+		t.Errorf("%+v, %v, %d bytes", got, err, after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
+// TestRun_silent: a log that gives nothing to read does not keep a replay from ending.
+func TestRun_silent(t *testing.T) {
+	silent, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := replay.Options{New: plain(t)}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := replay.Run(ctx, []replay.Log{{Name: "-", Reader: silent}}, o)
+		ended <- err
+	}()
+	if _, err := io.WriteString(w, record()+"\n"); err != nil { // somebody reads
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Run = %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for the log")
+	}
+}
+
+// FuzzRun: no log panics, and every line is accounted for and, where it is skipped, named, also
+// where the log is compressed.
 func FuzzRun(f *testing.F) {
+	recorded, err := filepath.Glob("testdata/*.jsonl")
+	if err != nil || len(recorded) == 0 {
+		f.Fatal("no recorded logs", err)
+	}
+	for _, name := range recorded {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		n := 0
+		for line := range bytes.Lines(text) {
+			if n++; n%10 == 0 {
+				f.Add(line)
+			}
+		}
+	}
+	f.Add([]byte(record(`"duration_ns"`, `"masked":["/input/session/user_id"],"erased":["/reasons/0/message"],"duration_ns"`)))
+	f.Add([]byte("\n" + record() + strings.Repeat("x", 2<<20) + "\n" + record()))
 	f.Add([]byte(record()))
 	f.Add([]byte(record() + "\n{\"door\":\"check\"}\n\x1f\x8b"))
 	f.Add([]byte(record(`"check":{"any":[{"role":"org:admin"}]}`, `"request":{"door":"ext_authz_grpc","method":"GET","path":"/b","parts":{"envoy":true},"envoy":{"request":{"http":{"method":"GET","path":"/b"}}}}`)))
@@ -240,16 +348,38 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			return
 		}
+		lines := 0
+		for line := range bytes.Lines(text) {
+			if len(bytes.TrimSpace(line)) > 0 {
+				lines++
+			}
+		}
+		if packed := bytes.HasPrefix(text, []byte("\x1f\x8b")); !packed && got.Read != lines {
+			t.Errorf("%d of %d lines are read", got.Read, lines)
+		}
 		n := got.Same + got.Allowed.Count + got.Denied.Count + got.Reasons.Count
 		for _, s := range got.Skipped {
 			n += s.Count
 			if s.Cause == replay.Panicked {
 				t.Errorf("a panic: %q", text)
 			}
+			for _, at := range s.Lines {
+				if n, err := strconv.Atoi(strings.TrimPrefix(at, "log:")); err != nil || n < 1 {
+					t.Errorf("a line has no number: %s", at)
+				}
+			}
 		}
 		if n != got.Read {
 			t.Errorf("%d of %d lines are accounted for", n, got.Read)
 		}
-		table(t, got)
+		plainText := table(t, got)
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		if _, err := w.Write(text); err != nil || w.Close() != nil {
+			t.Fatal(err)
+		}
+		if again, err := replay.Run(t.Context(), []replay.Log{{Name: "log", Reader: &packed}}, o); !bytes.HasPrefix(text, []byte("\x1f\x8b")) && (err != nil || table(t, again) != plainText) {
+			t.Errorf("compressed: %v, %+v", err, again)
+		}
 	})
 }

@@ -89,6 +89,19 @@ func (r *Report) Of(cause Cause) int {
 	return 0
 }
 
+// Undecided counts the lines that were not decided again and may be decisions of a policy.
+func (r *Report) Undecided() int {
+	n := 0
+	for _, s := range r.Skipped {
+		switch s.Cause {
+		case OtherDoor, OfShadow, Unasked: // no decision, one of another line, or none of a policy
+		default:
+			n += s.Count
+		}
+	}
+	return n
+}
+
 // Skipped are the lines that were not decided again for one cause, the first of them by name.
 type Skipped struct {
 	Cause Cause    `json:"cause"`
