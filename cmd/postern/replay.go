@@ -5,19 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/matrix"
-	"postern/sidecar/policy"
 	"postern/sidecar/replay"
-	"postern/sidecar/server"
 )
 
 var replayFormats = []choice[func(*replay.Report, io.Writer) error]{
@@ -36,9 +32,12 @@ var failures = []choice[func(*replay.Report) int]{
 // replayOptions are the flags of replay beside those of serve.
 type replayOptions struct {
 	settings config.Flags
+	file     *pflag.Flag // --config
+	verify   verifyOptions
 	against  []string
 	format   string
 	failOn   string
+	skipped  bool
 	examples int
 	deadline time.Duration
 }
@@ -56,26 +55,30 @@ of JSON lines, which may be compressed with gzip, or - for standard input.
 It is compared with what was recorded or, with --against, with what other bundles decide
 now: so a change of policy stands apart from one of the configuration or of the engine. No
 server is asked, and each decision is made at its own time. What policies may call, and
-which rules they are asked by, is said by flags, environment and file, as for serve.
+which rules they are asked by, is said by the file of --config, as for serve, and so is who
+must have signed the bundles that it names; --verify-key is for all others.
 
 A record that has no input, or lacks some of what the policy reads, is counted by cause and
 not decided: the summary names the first lines of each. So is a line that is no record.
 
 It exits with 0 where nothing changes of the kind that --fail-on names, 1 where something
-does, and 2 where it could not compare: where nothing could be decided again, or a decision
-took longer than --deadline.`,
+does, and 2 where it could not compare: where nothing could be decided again, a decision took
+longer than --deadline or, with --fail-on-skipped, any could not be made again. Records of
+what is no decision do not count, nor do those of what no policy was asked about.`,
 		Example: `  postern replay decisions.jsonl --bundle ./policies-next
-  postern replay decisions.jsonl.gz --bundle ./policies-next --against ./policies --fail-on any`,
+  postern replay decisions-*.jsonl.gz decisions.jsonl --bundle ./policies-next --against ./policies
+  postern replay decisions.jsonl --bundle next.tar.gz --verify-key releases=releases.pub --fail-on-skipped`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return replayLogs(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), args, &o)
 		},
 	}
-	o.settings.Register(cmd.Flags())
 	f := cmd.Flags()
+	o.register(f)
 	f.StringArrayVar(&o.against, "against", nil, "A bundle to compare with, instead of what was recorded; repeatable.")
 	f.StringVar(&o.format, "format", "table", "How to print it: table, markdown or json.")
 	f.StringVar(&o.failOn, "fail-on", "allow", "What exits with 1: allow, for what is newly allowed; any, for what is newly denied too; none.")
+	f.BoolVar(&o.skipped, "fail-on-skipped", false, "Exit with 2 where any decision of the logs could not be made again.")
 	f.IntVar(&o.examples, "limit-examples", 3, "How many decisions of each kind to show.")
 	f.DurationVar(&o.deadline, "deadline", matrix.Deadline, "The time that one decision may take.")
 	return cmd
@@ -116,55 +119,11 @@ func replayLogs(ctx context.Context, in io.Reader, out io.Writer, names []string
 		return exit(exitFailed)
 	case report.Of(replay.Late) > 0:
 		return fmt.Errorf("%d records ran out of time, so that what they would be is not known: say a longer --deadline", report.Of(replay.Late))
+	case o.skipped && report.Undecided() > 0:
+		return fmt.Errorf("%d decisions could not be made again: see the causes, and docs/replay.md", report.Undecided())
 	default:
 		return nil
 	}
-}
-
-// load compiles both policies as serve would.
-func (o *replayOptions) load(ctx context.Context) (options replay.Options, err error) {
-	c, err := config.LoadPolicy(&o.settings, os.Environ())
-	if err != nil {
-		return options, err
-	}
-	if len(c.Bundles) == 0 {
-		return options, errors.New("no bundle is named: say --bundle")
-	}
-	options.Answers, options.Examples = server.ProxyAnswers(c), o.examples
-	if options.New, err = o.compile(ctx, c, c.Bundles); err != nil {
-		return options, err
-	}
-	if len(o.against) == 0 {
-		return options, nil
-	}
-	old, err := o.compile(ctx, c, config.BundlesAt(o.against...))
-	options.Old = &old
-	return options, err
-}
-
-func (o *replayOptions) compile(ctx context.Context, c *config.Config, sources config.Bundles) (replay.Bundle, error) {
-	b, err := server.LoadBundles(ctx, sources, sourceOptions("", slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return replay.Bundle{}, err
-	}
-	settings := server.PolicyOptions(c)
-	if settings.Memo, err = policy.NewMemo(int(c.Cache.Decisions)); err != nil {
-		return replay.Bundle{}, err
-	}
-	p, err := policy.New(ctx, b, &policy.Bound{Deadline: o.deadline, Abandoned: 8}, settings)
-	if err != nil {
-		return replay.Bundle{}, fmt.Errorf("%s: %w", strings.Join(names(b), ", "), err)
-	}
-	return replay.Bundle{Policy: p, Version: replay.Version{Revision: b.Revision, Digest: b.Digest}}, nil
-}
-
-// names are what the sources of a bundle are called.
-func names(b *bundle.Bundle) []string {
-	var all []string
-	for _, s := range b.Sources {
-		all = append(all, s.Name)
-	}
-	return all
 }
 
 // openLogs opens all logs, or none. A log is read when those before it have been.

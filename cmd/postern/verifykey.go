@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postern/sidecar/bundle"
+	"postern/sidecar/config"
 	"postern/sidecar/secretfile"
 )
 
@@ -62,4 +63,18 @@ func (o *verifyOptions) signers() ([]bundle.Signer, error) {
 		signers = append(signers, s)
 	}
 	return signers, nil
+}
+
+// configured are the same keys as a configuration names them.
+func (o *verifyOptions) configured() (config.Signers, error) {
+	signers, err := o.signers()
+	if err != nil {
+		return nil, err
+	}
+	var all config.Signers
+	for i, s := range signers {
+		_, path, _ := strings.Cut(o.keys[i], "=")
+		all = append(all, config.Signer{KeyID: s.KeyID, PublicKey: path, Algorithm: s.Algorithm, Scope: s.Scope})
+	}
+	return all, nil
 }
