@@ -35,9 +35,15 @@ const (
 	Size       Error = "size"      // there are too many edits, or too much would be put in
 )
 
-// protected are the members that no mask reaches: those by which a record is found, and those
-// that say what was done to it.
-var protected = []string{"decision_id", "time", "allow", "status", "erased", "masked", "mask_error"}
+// protected are the members that no mask reaches: those by which a record is found and told
+// from others, what was decided and by which bundle, and what was done to the record. They
+// name nobody: they are what is left where a mask fails. A mask that could reach them would
+// make a decision of what a shadow would have said, or the other way round.
+var protected = []string{"decision_id", "time", "door", "item", "allow", "status", "revision", "digest", "shadow", "erased", "masked", "mask_error"}
+
+// reasons is what a mask reaches below a protected member: why a shadow would have decided so,
+// which may name somebody as the decision's own reasons may.
+var reasons = []string{"shadow", "reasons"}
 
 // Protected are the members of a record that no mask reaches.
 func Protected() []string { return slices.Clone(protected) }
@@ -139,7 +145,7 @@ func parsePointer(pointer string) ([]string, error) {
 		return nil, Path
 	}
 	names := slices.Collect(jsontext.Pointer(pointer).Tokens())
-	if slices.Contains(protected, names[0]) {
+	if slices.Contains(protected, names[0]) && !(len(names) > 1 && slices.Equal(names[:2], reasons)) {
 		return nil, Protection
 	}
 	return names, nil

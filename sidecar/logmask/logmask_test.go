@@ -1,6 +1,7 @@
 package logmask
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -55,7 +56,10 @@ func TestApply_refuses(t *testing.T) {
 		}
 	}
 	one := jsontext.Value(`1`)
-	for _, p := range []string{"", "/decision_id", "/time", "/allow", "/status", "/status/x", "/erased", "/masked", "/mask_error"} {
+	for _, p := range []string{
+		"", "/decision_id", "/time", "/door", "/item", "/allow", "/status", "/status/x", "/revision", "/digest", "/erased", "/masked", "/mask_error",
+		"/shadow", "/shadow/allow", "/shadow/status", "/shadow/revision", "/shadow/digest", "/shadow/x", "/shadow/reason", "/shadow/reasons~1",
+	} {
 		f(Protection, Edit{Pointer: p})
 		f(Protection, Edit{p, one})
 	}
@@ -71,11 +75,41 @@ func TestApply_refuses(t *testing.T) {
 	f(Size, Edit{"/x", half}, Edit{"/y", half}, Edit{"/z", half})
 }
 
+// TestApply_shadow: why a shadow would have decided otherwise can be masked, as why it was
+// decided can. That it would have cannot, nor can a decision be made to look like that.
+func TestApply_shadow(t *testing.T) {
+	const diverged = `{"allow":true,"decision_id":"d","shadow":{"allow":false,"reasons":[{"code":"role_required","message":"ada"}],"status":403},"status":200}`
+	f := func(of string, e Edit, want string) {
+		t.Helper()
+		got, err := Apply([]byte(of), []Edit{e})
+		if err != nil || strings.TrimSuffix(string(got), "\n") != want {
+			t.Errorf("Apply(%v) = %s, %v; want %s", e, got, err, want)
+		}
+	}
+	f(diverged, Edit{Pointer: "/shadow/reasons"}, `{"allow":true,"decision_id":"d","erased":["/shadow/reasons"],"shadow":{"allow":false,"status":403},"status":200}`)
+	f(diverged, Edit{"/shadow/reasons/0/message", jsontext.Value(`"***"`)}, `{"allow":true,"decision_id":"d","masked":["/shadow/reasons/0/message"],"shadow":{"allow":false,"reasons":[{"code":"role_required","message":"***"}],"status":403},"status":200}`)
+	f(record, Edit{Pointer: "/shadow/reasons"}, strings.TrimSuffix(encoded(t, record), "\n"))
+	if got, err := Apply([]byte(record), []Edit{{"/shadow/reasons", jsontext.Value(`[]`)}}); err != Path {
+		t.Errorf("a decision becomes a shadow's: %s, %v", got, err)
+	}
+}
+
+// encoded is a record as Apply writes it.
+func encoded(t *testing.T, text string) string {
+	t.Helper()
+	got, err := Apply([]byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got)
+}
+
 // FuzzApply: what comes out is a record that has all that no mask reaches, and as it was.
 func FuzzApply(f *testing.F) {
 	f.Add("/user", "", "/question/any/0", `1`)
 	f.Add("/question/any/1", `{"a":[]}`, "/question/any/1/a", ``)
 	f.Add("/~0~1", ``, "", `1`)
+	f.Add("/shadow", `{"allow":false}`, "/shadow/reasons", `[]`)
 	f.Fuzz(func(t *testing.T, p1, v1, p2, v2 string) {
 		edit := func(p, v string) Edit {
 			if v == "" || !jsontext.Value(v).IsValid() {
@@ -86,6 +120,10 @@ func FuzzApply(f *testing.F) {
 		got, err := Apply([]byte(record), []Edit{edit(p1, v1), edit(p2, v2)})
 		if err != nil {
 			return
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(got, &members); err != nil || members["shadow"] != nil {
+			t.Errorf("%q %q %q %q: a shadow's record, %v: %s", p1, v1, p2, v2, err, got)
 		}
 		if text := string(got); !strings.Contains(text, `"decision_id":"d"`) || !strings.Contains(text, `"allow":true`) || strings.Count(text, "\n") != 1 {
 			t.Errorf("%q %q %q %q: %s", p1, v1, p2, v2, text)
