@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,9 +19,11 @@ import (
 	"postern/sidecar/response"
 )
 
-// Bounds of a shadow: the decisions that wait for it, and those that are made at once.
+// Bounds of a shadow: the decisions that wait for it, what they take with the one that is
+// being made, in bytes, and those that are made at once.
 const (
 	shadowQueue   = 256
+	shadowMemory  = 4 << 20
 	shadowWorkers = 1
 )
 
@@ -32,6 +35,7 @@ type shadow struct {
 	share   float64
 	seed    maphash.Seed
 	queue   chan shadowed
+	held    atomic.Int64 // the size of what is in the queue, or being compared
 	answers response.Proxy
 	audit   *audit.Log
 
@@ -46,6 +50,7 @@ type shadowed struct {
 	live     decision.Decision
 	record   audit.Record
 	revision bundle.Summary
+	size     int64
 }
 
 // newShadow is the shadow that the configuration names, nil for none.
@@ -109,6 +114,11 @@ func (s *shadow) put(a *asking, item int, question jsontext.Value, d decision.De
 		s.dropped.Inc() // without a copy
 		return
 	}
+	size := int64(c.Size())
+	if !s.hold(size) {
+		s.dropped.Inc()
+		return
+	}
 	if c.Request != nil {
 		own := c.Request.Clone()
 		c.Request = &own
@@ -125,10 +135,20 @@ func (s *shadow) put(a *asking, item int, question jsontext.Value, d decision.De
 		r.Item = &item
 	}
 	select {
-	case s.queue <- shadowed{whole: c, live: d, record: r, revision: a.snapshot.bundle}:
+	case s.queue <- shadowed{whole: c, live: d, record: r, revision: a.snapshot.bundle, size: size}:
 	default:
+		s.held.Add(-size)
 		s.dropped.Inc()
 	}
+}
+
+// hold takes room for a decision, unless there is none.
+func (s *shadow) hold(size int64) bool {
+	if s.held.Add(size) <= shadowMemory {
+		return true
+	}
+	s.held.Add(-size)
+	return false
 }
 
 // run loads and follows the bundle, and decides what is put, until ctx ends.
@@ -163,6 +183,7 @@ func (s *shadow) run(ctx context.Context) {
 
 // compare decides again, and says where that differs.
 func (s *shadow) compare(ctx context.Context, d shadowed) {
+	defer s.held.Add(-d.size)
 	defer func() {
 		if p := recover(); p != nil {
 			s.results.WithLabelValues(shadowError).Inc()
