@@ -58,7 +58,7 @@ func TestDocs_decisionLog(t *testing.T) {
 		}
 	}
 	var out, errs bytes.Buffer
-	if code := execute(t.Context(), []string{"test", "--threshold", "100", dir}, nil, &out, &errs); code != exitOK || !strings.Contains(out.String(), "6 passed, 0 failed") {
+	if code := execute(t.Context(), []string{"test", "--threshold", "100", dir}, nil, &out, &errs); code != exitOK || !strings.Contains(out.String(), "7 passed, 0 failed") {
 		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
 	}
 	if code := execute(t.Context(), []string{"validate", dir}, nil, &out, &errs); code != exitOK {
