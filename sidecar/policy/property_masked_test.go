@@ -114,23 +114,30 @@ func decidedAgain(t *testing.T, p *policy.Policy, c *policy.Case) (d decision.De
 	}
 }
 
+// reading is a policy that reads some of what a mask may take, with its rules.
+func (w *world) reading(t *testing.T) (p *policy.Policy, text string) {
+	t.Helper()
+	rules := "package postern.extend\n\n" + pick(w.rng, readersOfCases) + "\n\n" + pick(w.rng, readersOfSessions) + "\n"
+	document := "package acme\n\n" + strings.ReplaceAll(pick(w.rng, readersOfSessions), "deny contains", "allow contains") + "\n"
+	own := "{}"
+	if oneIn(w.rng, 3) { // so that an own rule decides checks, and evaluations ask it
+		own = `{"metadata":{"postern":{"entrypoints":{"check":"own/allow"}}}}`
+	}
+	files := []string{"extend.rego", rules, "acme.rego", document, ".manifest", own, "own.rego", "package own\n\nallow if input.session.org.role == \"admin\"\n\nallow if input.session.claims.name\n"}
+	data := routesOfCases
+	if !strings.Contains(w.text, `"routes"`) && oneIn(w.rng, 2) {
+		data = w.text
+	}
+	return compiledFrom(t, append(files, "model/data.json", data)...), rules + document
+}
+
 // TestProperty_masked: a case that has been masked is decided as the whole one, or said to
 // lack something.
 func TestProperty_masked(t *testing.T) {
 	t.Parallel()
 	seen := tally{}
 	eachWorld(t, 37, 30, func(w *world) {
-		rules := "package postern.extend\n\n" + pick(w.rng, readersOfCases) + "\n\n" + pick(w.rng, readersOfSessions) + "\n"
-		document := "package acme\n\n" + strings.ReplaceAll(pick(w.rng, readersOfSessions), "deny contains", "allow contains") + "\n"
-		own := "{}"
-		if oneIn(w.rng, 3) { // so that an own rule decides checks, and evaluations ask it
-			own = `{"metadata":{"postern":{"entrypoints":{"check":"own/allow"}}}}`
-		}
-		files := []string{"extend.rego", rules, "acme.rego", document, ".manifest", own, "own.rego", "package own\n\nallow if input.session.org.role == \"admin\"\n\nallow if input.session.claims.name\n"}
-		p := compiledFrom(t, append(files, "model/data.json", routesOfCases)...)
-		if !strings.Contains(w.text, `"routes"`) && oneIn(w.rng, 2) {
-			p = compiledFrom(t, append(files, "model/data.json", w.text)...)
-		}
+		p, rules := w.reading(t)
 		for _, in := range w.inputs {
 			for range 8 {
 				c := questionOf(t, w, in)
@@ -158,7 +165,7 @@ func TestProperty_masked(t *testing.T) {
 				want, failed := decidedAgain(t, p, whole)
 				got, failing := decidedAgain(t, p, masked)
 				if failed != failing || !equalDecisions(got, want) || len(got.Reasons) > 0 && c.Data != nil && got.Reasons[0].Message != want.Reasons[0].Message {
-					t.Fatalf("without %q: %+v, want %+v\n%s\n%s\n%s%s\nmodel %s", pointers, got, want, text, left, rules, document, w.text)
+					t.Fatalf("without %q: %+v, want %+v\n%s\n%s\n%s\nmodel %s", pointers, got, want, text, left, rules, w.text)
 				}
 				seen["decided"]++
 				for _, name := range []string{"/session/user_id", "/session/org", "/resource", "/data/input", "properties"} {

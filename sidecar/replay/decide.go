@@ -58,11 +58,10 @@ func route(ctx context.Context, p *policy.Policy, answers response.Proxy, c *pol
 		return o
 	}
 	shortest, longest := c.Identities(identity.Identity)
-	if answers.Upstream(longest).Fits() == nil {
-		return o
+	if err := answers.Upstream(longest).Fits(); err != nil {
+		o.Decision = decision.Because(decision.PolicyError, err.Error())
+		o.Unknown = answers.Upstream(shortest).Fits() == nil
 	}
-	o.Decision = decision.Because(decision.PolicyError, "the identity headers are too long")
-	o.Unknown = answers.Upstream(shortest).Fits() == nil
 	return o
 }
 

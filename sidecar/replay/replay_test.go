@@ -316,9 +316,9 @@ func TestRun_silent(t *testing.T) {
 	}
 }
 
-// FuzzRun: no log panics, and every line is accounted for and, where it is skipped, named, also
-// where the log is compressed.
-func FuzzRun(f *testing.F) {
+// seeds are lines of recorded logs, and others.
+func seeds(f *testing.F) {
+	f.Helper()
 	recorded, err := filepath.Glob("testdata/*.jsonl")
 	if err != nil || len(recorded) == 0 {
 		f.Fatal("no recorded logs", err)
@@ -342,6 +342,12 @@ func FuzzRun(f *testing.F) {
 	f.Add([]byte(record(`"check":{"any":[{"role":"org:admin"}]}`, `"request":{"door":"ext_authz_grpc","method":"GET","path":"/b","parts":{"envoy":true},"envoy":{"request":{"http":{"method":"GET","path":"/b"}}}}`)))
 	f.Add([]byte(record(`"duration_ns"`, `"erased":["/input/session/claims/email","/x~1y"],"duration_ns"`)))
 	f.Add([]byte("\x1f\x8b\x08"))
+}
+
+// FuzzRun: no log panics, and every line is accounted for and, where it is skipped, named, also
+// where the log is compressed.
+func FuzzRun(f *testing.F) {
+	seeds(f)
 	o := replay.Options{New: plain(f), Examples: 3}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got, err := replay.Run(t.Context(), []replay.Log{{Name: "log", Reader: bytes.NewReader(text)}}, o)
