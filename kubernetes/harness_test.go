@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"postern/testdata/harness"
 )
 
 var update = flag.Bool("update", false, "write what is rendered and generated, instead of comparing it")
@@ -29,31 +31,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// program finds a tool: the variable TEST_NAME says where it is, else it is on PATH. Without
-// it the test is skipped, or fails where tools are required.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	variable := "TEST_" + strings.ToUpper(name)
-	for _, candidate := range []string{os.Getenv(variable), name} {
-		if candidate == "" {
-			continue
-		}
-		if path, err := exec.LookPath(candidate); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("TEST_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is not installed: put it on PATH, or its path into %s", name, variable)
-	}
-	t.Skipf("%s is not installed: put it on PATH, or its path into %s, to run this", name, variable)
-	return ""
-}
-
 // helm runs helm, away from whatever its user has configured.
 func helm(t testing.TB, arguments ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	home := t.TempDir()
-	cmd := exec.Command(program(t, "helm"), arguments...)
+	cmd := exec.Command(harness.Program(t, "helm"), arguments...)
 	cmd.Env = append(os.Environ(), "HELM_CONFIG_HOME="+home, "HELM_CACHE_HOME="+home, "HELM_DATA_HOME="+home)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -70,7 +52,7 @@ var charts struct {
 
 func chart(t testing.TB, name string) string {
 	t.Helper()
-	program(t, "helm")
+	harness.Program(t, "helm")
 	charts.once.Do(func() {
 		charts.dir, charts.err = os.MkdirTemp("", "charts")
 		if charts.err != nil {

@@ -11,6 +11,8 @@ import (
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"postern/testdata/harness"
 )
 
 const (
@@ -93,7 +95,7 @@ func renderMonitoring(t *testing.T, dir string) []any {
 
 func copyChart(t *testing.T) string {
 	t.Helper()
-	program(t, "helm")
+	harness.Program(t, "helm")
 	dir := filepath.Join(t.TempDir(), "postern")
 	if err := os.CopyFS(dir, os.DirFS("../helm/postern")); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"postern/sidecar/token/mint"
+	"postern/testdata/harness"
 )
 
 // TestPod runs the example's pod: the image of the Dockerfile, as the chart says. It decides,
@@ -23,7 +24,7 @@ import (
 // writes ConfigMaps once, without their links, so that the test lays them out as a kubelet
 // does. The pod has no network but its own loopback.
 func TestPod(t *testing.T) {
-	program(t, "helm")
+	harness.Program(t, "helm")
 	p := newPodman(t)
 	p.images(t)
 	pod, volumes := renderPod(t)

@@ -123,7 +123,7 @@ func TestEnvoy_failOpen_gone(t *testing.T) {
 		})
 		t.Run("frozen", func(t *testing.T) {
 			s := play(t, p, setting{process: true, hasty: true})
-			s.postern.process.freeze(t)
+			s.postern.process.Freeze(t)
 			through(t, s)
 		})
 	})

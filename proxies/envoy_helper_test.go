@@ -18,7 +18,7 @@ type accessLine struct {
 
 func accessLines(p *process) []accessLine {
 	var all []accessLine
-	for text := range strings.Lines(p.log.String()) {
+	for text := range strings.Lines(p.Log.String()) {
 		var line accessLine
 		if json.Unmarshal([]byte(text), &line) == nil && line.Request != "" {
 			all = append(all, line)

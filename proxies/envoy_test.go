@@ -1,7 +1,6 @@
 package proxies
 
 import (
-	"net"
 	"strings"
 	"testing"
 
@@ -50,14 +49,7 @@ func startEnvoy(t testing.TB, name string, at addresses, replace ...string) (str
 	}
 	path := adapted(t, t.TempDir(), name+"/envoy.yaml", append(all, replace...)...)
 	p := run(t, name, binary, "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "50")
-	eventually(t, "Envoy listens", func() bool {
-		c, err := net.Dial("tcp", listens)
-		if err != nil {
-			return false
-		}
-		_ = c.Close() // it has served its purpose
-		return true
-	})
+	p.Listens(t, listens)
 	return listens, p
 }
 

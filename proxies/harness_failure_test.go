@@ -68,13 +68,13 @@ func suiteInTime(t *testing.T, p proxy) {
 // suiteFrozen: a Postern that does not answer at all is waited for only so long.
 func suiteFrozen(t *testing.T, p proxy) {
 	s := play(t, p, setting{process: true, hasty: true})
-	s.postern.process.freeze(t)
+	s.postern.process.Freeze(t)
 	began := time.Now()
 	s.refuses("slow")
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("frozen: refused after %v", took)
 	}
-	s.postern.process.signal(syscall.SIGCONT)
+	s.postern.process.Signal(syscall.SIGCONT)
 	eventually(t, "it goes on", func() bool {
 		a, err := s.try(s.client, "GET", "/public/x", nil)
 		return err == nil && a.Code == 200

@@ -15,15 +15,22 @@ import (
 	"postern/testdata/harness"
 )
 
-// What is shared with the tests of the server, by its short names.
+// What tests share, by its short names.
 const issuer = harness.Issuer
 
-type lines = harness.Log
+type (
+	lines   = harness.Log
+	process = harness.Process
+)
 
 var (
 	sign       = harness.Sign
 	write      = harness.Write
 	eventually = harness.Eventually
+	program    = harness.Program
+	run        = harness.Start
+
+	freeAddress = harness.FreeAddress
 )
 
 // organization are the claims of a role in an organization.
@@ -112,7 +119,7 @@ func startPostern(t testing.TB, o setting) *sidecar {
 	t.Cleanup(func() {
 		up.stop()
 		if t.Failed() {
-			t.Logf("Postern wrote:\n%s", tail(up.log.String(), 8000))
+			t.Logf("Postern wrote:\n%s", harness.Tail(up.log.String(), 8000))
 		}
 	})
 	select {
@@ -129,12 +136,12 @@ func startPostern(t testing.TB, o setting) *sidecar {
 func startProcess(t testing.TB, path string) *sidecar {
 	t.Helper()
 	p := run(t, "postern", postern(t), "serve", "--config", path)
-	up := &sidecar{log: p.log, decisions: filepath.Join(filepath.Dir(path), "decisions.jsonl"), process: p, stop: p.stop}
+	up := &sidecar{log: p.Log, decisions: filepath.Join(filepath.Dir(path), "decisions.jsonl"), process: p, stop: p.Stop}
 	eventually(t, "Postern serves", func() bool {
-		if p.ended() {
-			t.Fatalf("Postern ended:\n%s", p.log)
+		if p.Ended() {
+			t.Fatalf("Postern ended:\n%s", p.Log)
 		}
-		for line := range strings.Lines(p.log.String()) {
+		for line := range strings.Lines(p.Log.String()) {
 			var entry struct {
 				Msg       string
 				Addresses map[string]string

@@ -25,8 +25,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// It is for the tests of proxies; to the commands it would be an unknown setting.
-	os.Unsetenv("POSTERN_REQUIRE_PROXIES")
 	testscript.Main(m, map[string]func(){"postern": main})
 }
 

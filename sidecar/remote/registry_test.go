@@ -18,7 +18,7 @@ import (
 func newRegistry(t testing.TB, more, top string) (address string) {
 	t.Helper()
 	binary := harness.Program(t, "docker-registry")
-	address = free(t)
+	address = harness.FreeAddress(t)
 	dir := t.TempDir()
 	config := writeFile(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(`version: 0.1
 log: {level: warn}
@@ -30,7 +30,7 @@ http:
 %s
 %s
 `, filepath.Join(dir, "data"), address, more, top))
-	start(t, address, binary, "serve", config)
+	harness.Start(t, "docker-registry", binary, "serve", config).Listens(t, address)
 	return address
 }
 

@@ -2,69 +2,14 @@ package remote
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"postern/testdata/harness"
 )
-
-// start runs a program until the test ends or stop is called, and waits until it listens.
-func start(t testing.TB, address, binary string, arguments ...string) (stop func()) {
-	t.Helper()
-	out := &lines{}
-	cmd := exec.Command(binary, arguments...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // how it ends is no matter
-		close(done)
-	}()
-	stop = sync.OnceFunc(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-		<-done
-	})
-	t.Cleanup(func() {
-		stop()
-		if t.Failed() {
-			t.Logf("%s:\n%s", binary, out)
-		}
-	})
-	eventually(t, binary+" listens", func() bool {
-		select {
-		case <-done:
-			t.Fatalf("%s ended:\n%s", binary, out)
-		default:
-		}
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return stop
-}
-
-// free is an address that nothing listens to.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // An nginx serves the files of a directory.
 type nginx struct {
@@ -78,7 +23,7 @@ type nginx struct {
 // newNginx starts nginx. In the text of the server block, ADDRESS and DIR stand for its own.
 func newNginx(t testing.TB, server string) *nginx {
 	t.Helper()
-	n := &nginx{t: t, binary: harness.Program(t, "nginx"), dir: t.TempDir(), address: free(t)}
+	n := &nginx{t: t, binary: harness.Program(t, "nginx"), dir: t.TempDir(), address: harness.FreeAddress(t)}
 	n.root = filepath.Join(n.dir, "root")
 	if err := os.Mkdir(n.root, 0o755); err != nil {
 		t.Fatal(err)
@@ -103,7 +48,9 @@ http {
 
 func (n *nginx) start() {
 	n.t.Helper()
-	n.stop = start(n.t, n.address, n.binary, "-e", "stderr", "-c", filepath.Join(n.dir, "nginx.conf"))
+	p := harness.Start(n.t, "nginx", n.binary, "-e", "stderr", "-c", filepath.Join(n.dir, "nginx.conf"))
+	p.Listens(n.t, n.address)
+	n.stop = p.Stop
 }
 
 // put replaces a file, with a time of its own, of which nginx makes the ETag.
