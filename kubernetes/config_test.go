@@ -46,7 +46,11 @@ func TestConfiguration(t *testing.T) {
 // load loads a postern.yaml as serve does.
 func load(t testing.TB, text string) (*config.Config, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "postern.yaml")
+	return loadAt(t, filepath.Join(t.TempDir(), "postern.yaml"), text)
+}
+
+func loadAt(t testing.TB, path, text string) (*config.Config, error) {
+	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package kubernetes
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +20,7 @@ const schemaFile = "../helm/postern/values.schema.json"
 var chartsOwn = []string{"http.listen", "grpc.listen", "admin.listen", "bundles", "issuers", "persistence_directory"}
 
 // TestSchema: the parts of the schema that are Postern's own configuration are made of its
-// keys, so that helm refuses one that does not exist.
+// types, so that helm refuses a key that does not exist and a value that cannot be read.
 func TestSchema(t *testing.T) {
 	old, err := os.ReadFile(schemaFile)
 	if err != nil {
@@ -29,18 +31,16 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := schema["$defs"].(map[string]any)
-	var whole []string
+	m := schemaMaker{t: t}
+	maps.Copy(parts, definitions)
+	parts["config"] = m.object(reflect.TypeFor[config.Config](), "")
+	parts["issuer"] = m.object(reflect.TypeFor[config.Issuer](), "issuers[]")
+	parts["bundle"] = m.bundle(parts["source"].(map[string]any))
 	for _, k := range config.Keys() {
-		own := slices.ContainsFunc(chartsOwn, func(key string) bool {
-			return k.Path == key || strings.HasPrefix(k.Path, key+".") || strings.HasPrefix(k.Path, key+"[]")
-		})
-		if !own {
-			whole = append(whole, k.Path)
+		if !slices.Contains(m.leaves, k.Path) && !own(k.Path) && k.Path != "bundles[].path" {
+			t.Errorf("the schema has no %s", k.Path)
 		}
 	}
-	parts["config"] = object(whole)
-	parts["issuer"] = object(keysBelow("issuers[]."))
-	parts["bundle"] = bundleSchema(parts["source"])
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -55,59 +55,97 @@ func TestSchema(t *testing.T) {
 		return
 	}
 	if !bytes.Equal(old, b.Bytes()) {
-		t.Errorf("%s is not what Postern's keys make it: run this with -update", schemaFile)
+		t.Errorf("%s is not what Postern's types make it: run this with -update", schemaFile)
 	}
 }
 
-// keysBelow are the keys that begin with prefix, without it.
-func keysBelow(prefix string) []string {
-	var all []string
-	for _, k := range config.Keys() {
-		if rest, ok := strings.CutPrefix(k.Path, prefix); ok {
-			all = append(all, rest)
-		}
-	}
-	return all
+// own reports whether a key is the chart's alone, but for those within bundles and issuers,
+// which have values of their own.
+func own(key string) bool {
+	return slices.Contains(chartsOwn, key)
 }
 
-// bundleSchema is one bundle of the chart: as postern.yaml has one with a URL, or with a
-// source of the chart's in the place of its path.
-func bundleSchema(source any) map[string]any {
-	keys := slices.DeleteFunc(keysBelow("bundles[]."), func(key string) bool { return key == "path" })
-	remote := object(keys)
-	remote["required"] = []string{"url"}
-	mounted := object(slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
-		return key != "ordered" && !strings.HasPrefix(key, "signers[]")
-	}))
-	own := source.(map[string]any)
-	for key, s := range own["properties"].(map[string]any) {
-		mounted["properties"].(map[string]any)[key] = s
-	}
-	mounted["required"], mounted["oneOf"] = own["required"], own["oneOf"]
-	return map[string]any{"if": map[string]any{"required": []string{"url"}}, "then": remote, "else": mounted}
+// A schemaMaker makes schemas of the types of the configuration.
+type schemaMaker struct {
+	t      *testing.T
+	leaves []string // the keys that have one
 }
 
-// object is the schema of an object with these paths of keys, and no other. What a key's
-// value may be is Postern's to judge.
-func object(paths []string) map[string]any {
-	below := map[string][]string{}
+// object is the schema of a struct whose fields have keys, and no other.
+func (m *schemaMaker) object(typ reflect.Type, path string) map[string]any {
 	properties := map[string]any{}
-	for _, p := range paths {
-		first, rest, nested := strings.Cut(p, ".")
-		if nested {
-			below[first] = append(below[first], rest)
-		} else {
-			properties[strings.TrimSuffix(first, "[]")] = map[string]any{}
+	for f := range typ.Fields() {
+		key := f.Tag.Get("key")
+		at := strings.TrimPrefix(path+"."+key, ".")
+		if key != "" && !own(at) {
+			properties[key] = m.value(f.Type, at)
 		}
 	}
-	for first, rest := range below {
-		s := object(rest)
-		if name, list := strings.CutSuffix(first, "[]"); list {
-			properties[name] = map[string]any{"type": "array", "items": s}
-		} else {
-			delete(s, "type") // decision_log may be text alone
-			properties[first] = s
-		}
+	s := map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	maps.Copy(s, m.together(typ, path))
+	return s
+}
+
+// together is what members of an object have to do with each other.
+func (m *schemaMaker) together(typ reflect.Type, path string) map[string]any {
+	pair := map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}
+	switch {
+	case typ == reflect.TypeFor[config.Issuer]():
+		return map[string]any{"required": []string{"issuer", "authorized_parties"}, "oneOf": []any{needs("jwks"), needs("public_key")}}
+	case typ == reflect.TypeFor[config.Signer]():
+		return map[string]any{"required": []string{"key_id", "public_key"}}
+	case typ == reflect.TypeFor[config.ClientTLS](), path == "admin.tls":
+		return map[string]any{"dependencies": pair}
+	case typ == reflect.TypeFor[config.Mapping]():
+		return map[string]any{"minProperties": 1}
+	case typ == reflect.TypeFor[config.OrgMapping]():
+		return needs("id")
 	}
-	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	return nil
+}
+
+func needs(key string) map[string]any { return map[string]any{"required": []string{key}} }
+
+// value is the schema of what a key may have.
+func (m *schemaMaker) value(typ reflect.Type, path string) map[string]any {
+	switch typ {
+	case reflect.TypeFor[config.Bundles](): // the shadow's, with paths
+		local := map[string]any{"type": "object", "additionalProperties": false, "properties": map[string]any{
+			"path": m.value(reflect.TypeFor[string](), path+"[].path"), "ordered": map[string]any{"type": "boolean"},
+			"signers": m.value(reflect.TypeFor[config.Signers](), path+"[].signers"),
+		}, "required": []string{"path"}}
+		remote := m.object(reflect.TypeFor[config.Bundle](), path+"[]")
+		for _, key := range []string{"path", "max_age", "stale"} { // no answer waits for a shadow
+			delete(remote["properties"].(map[string]any), key)
+		}
+		return list(map[string]any{"if": needs("url"), "then": remote, "else": local}, 0)
+	case reflect.TypeFor[config.Signers]():
+		return list(m.object(typ.Elem(), path+"[]"), 1)
+	case reflect.TypeFor[config.DecisionLog]():
+		return map[string]any{"anyOf": []any{textSchema("decision_log.to"), m.object(typ, path)}}
+	case reflect.TypeFor[config.Claims]():
+		m.leaves = append(m.leaves, path)
+		return map[string]any{"anyOf": []any{oneOf(config.ClaimsClerk, config.ClaimsOIDC), m.object(reflect.TypeFor[config.Mapping](), path)}}
+	}
+	if s := scalarSchema(typ, path); s != nil {
+		m.leaves = append(m.leaves, path)
+		return s
+	}
+	if typ.Kind() != reflect.Struct {
+		m.t.Fatalf("%s is a %s, of which no schema is known here", path, typ)
+	}
+	return m.object(typ, path)
+}
+
+// bundle is one bundle of the chart: as postern.yaml has one with a URL, or with a source
+// of the chart's in the place of its path.
+func (m *schemaMaker) bundle(source map[string]any) map[string]any {
+	remote := m.object(reflect.TypeFor[config.Bundle](), "bundles[]")
+	properties := remote["properties"].(map[string]any)
+	delete(properties, "path")
+	remote["required"] = []string{"url"}
+	mounted := map[string]any{"ordered": properties["ordered"], "signers": properties["signers"]}
+	maps.Copy(mounted, source["properties"].(map[string]any))
+	local := map[string]any{"type": "object", "additionalProperties": false, "properties": mounted, "required": source["required"], "oneOf": source["oneOf"]}
+	return map[string]any{"if": needs("url"), "then": remote, "else": local}
 }

@@ -31,12 +31,6 @@ merged over it.
 {{- $_ := set $config "persistence_directory" "/var/lib/postern" -}}
 {{- end -}}
 {{- $config = mergeOverwrite $config (deepCopy .Values.config) -}}
-{{- if dig "admin" "pprof" false $config -}}
-{{- fail "config.admin.pprof: profiles show what is in memory to all who reach the pod" -}}
-{{- end -}}
-{{- if dig "admin" "tls" "client_ca" "" $config -}}
-{{- fail "config.admin.tls.client_ca: the kubelet, which probes, has no certificate" -}}
-{{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
 
@@ -66,17 +60,12 @@ merged over it.
 {{/* postern.bundles are the bundles as postern.yaml has them. */}}
 {{- define "postern.bundles" -}}
 {{- $all := list -}}
-{{- $names := dict -}}
 {{- if not .Values.bundles -}}
 {{- fail "bundles: say at least one" -}}
 {{- end -}}
 {{- range .Values.bundles -}}
 {{- $b := omit . "name" "files" "configMap" -}}
 {{- if not .url -}}
-{{- if hasKey $names .name -}}
-{{- fail (printf "bundles: %s is there twice" .name) -}}
-{{- end -}}
-{{- $_ := set $names .name true -}}
 {{- $_ := set $b "path" (printf "/policy/%s" .name) -}}
 {{- end -}}
 {{- $all = append $all $b -}}
@@ -90,19 +79,9 @@ merged over it.
 {{- range concat .Values.bundles $shadow -}}{{- if .url -}}yes{{- end -}}{{- end -}}
 {{- end -}}
 
-{{/* postern.remote is said where something is fetched or sent. */}}
+{{/* postern.remote is said where something is fetched or sent, by way of the network. */}}
 {{- define "postern.remote" -}}
-{{- include "postern.state" . -}}
-{{- $log := default "" .Values.config.decision_log -}}
-{{- if kindIs "map" $log -}}
-{{- $log = default "" $log.to -}}
-{{- end -}}
-{{- range list $log (dig "telemetry" "traces" "" .Values.config) (dig "telemetry" "metrics" "" .Values.config) -}}
-{{- if regexMatch "^(https?|grpcs?)://" . -}}yes{{- end -}}
-{{- end -}}
-{{- if kindIs "slice" .Values.issuers -}}
-{{- range .Values.issuers -}}{{- if hasPrefix "http" (default "" .jwks) -}}yes{{- end -}}{{- end -}}
-{{- end -}}
+{{- if include "postern.urls" . | fromYaml -}}yes{{- end -}}
 {{- end -}}
 
 {{/* postern.annotations start pods anew when postern.yaml changes, which is read once; policy and files are watched. */}}
@@ -117,12 +96,13 @@ checksum/postern-config: {{ include "postern.config" . | sha256sum }}
 
 {{/* postern.configmap are the ConfigMaps of the configuration, of policy and of files that are values. */}}
 {{- define "postern.configmap" -}}
+{{- include "postern.check" . -}}
 {{- $root := . -}}
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ include "postern.fullname" . }}-config
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ include "postern.namespace" . }}
   labels:
     {{- include "postern.labels" . | nindent 4 }}
 data:
@@ -135,7 +115,7 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ include "postern.fullname" $root }}-policy-{{ .name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "postern.namespace" $root }}
   labels:
     {{- include "postern.labels" $root | nindent 4 }}
 data:
@@ -151,7 +131,7 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ include "postern.fullname" $root }}-files-{{ .name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "postern.namespace" $root }}
   labels:
     {{- include "postern.labels" $root | nindent 4 }}
 data:

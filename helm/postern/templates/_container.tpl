@@ -18,6 +18,10 @@
 image: {{ include "postern.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args: [serve, --config, /etc/postern/config/postern.yaml]
+{{- with .Values.env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 startupProbe:
   httpGet: {path: {{ ternary "/readyz" "/healthz" $waits }}, port: {{ $port }}, scheme: {{ $scheme }}}
   periodSeconds: 1
@@ -62,6 +66,9 @@ volumeMounts:
   {{- end }}
   {{- if eq (include "postern.at" .) "socket" }}
   - {name: postern-socket, mountPath: /run/postern}
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
@@ -124,5 +131,8 @@ volumeMounts:
 {{- if eq (include "postern.at" .) "socket" }}
 - name: postern-socket
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}

@@ -20,18 +20,35 @@ app.kubernetes.io/name: {{ include "postern.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- define "postern.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "postern.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "postern.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "postern.labelled" (list . dict) -}}
+{{- end -}}
+
+{{/* postern.labelled are the labels of an object with more of its own. The chart's win: selectors go by them. */}}
+{{- define "postern.labelled" -}}
+{{- $root := index . 0 -}}
+{{- $own := dict
+	"helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+	"app.kubernetes.io/version" $root.Chart.AppVersion
+	"app.kubernetes.io/managed-by" $root.Release.Service
+-}}
+{{- mergeOverwrite dict $root.Values.labels (index . 1) $own (include "postern.selector" $root | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- define "postern.metadata" -}}
-name: {{ include "postern.fullname" . }}
-namespace: {{ .Release.Namespace }}
+{{- include "postern.metadataWith" (list . dict) -}}
+{{- end -}}
+
+{{- define "postern.metadataWith" -}}
+{{- $root := index . 0 -}}
+name: {{ include "postern.fullname" $root }}
+namespace: {{ include "postern.namespace" $root }}
 labels:
-  {{- include "postern.labels" . | nindent 2 }}
+  {{- include "postern.labelled" . | nindent 2 }}
 {{- end -}}
 
 {{- define "postern.serviceAccountName" -}}
