@@ -84,9 +84,21 @@ merged over it.
 {{- if include "postern.urls" . | fromYaml -}}yes{{- end -}}
 {{- end -}}
 
-{{/* postern.annotations start pods anew when postern.yaml changes, which is read once; policy and files are watched. */}}
+{{/*
+postern.annotations start pods anew when postern.yaml changes, or an inline file with the
+authorities of telemetry's receiver: they are read once. Policy and other files are watched.
+*/}}
 {{- define "postern.annotations" -}}
-checksum/postern-config: {{ include "postern.config" . | sha256sum }}
+{{- $read := include "postern.config" . -}}
+{{- $ca := dig "telemetry" "tls" "ca" "" .Values.config -}}
+{{- range $file := .Values.files -}}
+{{- range $name, $text := .inline -}}
+{{- if eq $ca (printf "/etc/postern/files/%s/%s" $file.name $name) -}}
+{{- $read = printf "%s\n%s" $read $text -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+checksum/postern-config: {{ sha256sum $read }}
 {{- end -}}
 
 {{/* postern.key is the key of a path in a ConfigMap, which has no slashes. Two dots are in no path. */}}
