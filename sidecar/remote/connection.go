@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"postern/sidecar/outbound"
 )
@@ -15,6 +16,9 @@ const (
 	maxRedirects = 5
 	// maxHeaderBytes bounds the header of an answer.
 	maxHeaderBytes = 64 << 10
+	// idleTimeout closes a connection of HTTP/2 whose request was given up: that is not idle
+	// yet when the attempt ends, and nobody asks through it again.
+	idleTimeout = time.Second
 )
 
 // A connection is what one attempt asks through. It reads the TLS files when it is made,
@@ -42,6 +46,7 @@ func (o Options) connect(a *address) (*connection, error) {
 		Proxy:                  proxy,
 		TLSClientConfig:        config,
 		ForceAttemptHTTP2:      true,
+		IdleConnTimeout:        idleTimeout,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
