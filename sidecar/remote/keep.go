@@ -71,7 +71,23 @@ func (s *Source) Keep(a Archive) error {
 		return err
 	}
 	s.onDisk = a.Digest
-	return os.Chtimes(s.keptPath(), a.FetchedAt, a.FetchedAt)
+	at := s.newestAt(a)
+	return os.Chtimes(s.keptPath(), at, at)
+}
+
+// newestAt is when the server last said that an archive is the newest, here or before the
+// start. What lies ahead is of another clock.
+func (s *Source) newestAt(a Archive) time.Time {
+	at := a.FetchedAt
+	if a.ReachedAt.After(at) && !a.ReachedAt.After(s.options.Now()) {
+		at = a.ReachedAt
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.latest.digest() == a.Digest && s.status.Reached.After(at) {
+		at = s.status.Reached
+	}
+	return at
 }
 
 // stillNewest notes at the file, by its time, that the server says that what is kept is the
@@ -87,17 +103,18 @@ func (s *Source) stillNewest(digest string, now time.Time) {
 	}
 }
 
-// replace writes a file beside path, and puts it in its place once it is on the disk. What
-// a crash left of an earlier one is overwritten.
+// leftAlone is the age from which a file that was to replace another is what a crash left.
+const leftAlone = time.Hour
+
+// replace writes a file beside path, and puts it in its place once it is on the disk. The
+// file is this call's alone: another process may be replacing the same one.
 func replace(path string, parts ...[]byte) error {
-	next := path + ".tmp"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	removeLeft(path)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // of mode 0600
 	if err != nil {
 		return err
 	}
+	next := f.Name()
 	defer os.Remove(next) // where it is still there
 	for _, part := range parts {
 		if _, err := f.Write(part); err != nil {
@@ -115,6 +132,22 @@ func replace(path string, parts ...[]byte) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// removeLeft removes what a crash left beside path. What cannot be removed is in nobody's way.
+func removeLeft(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), filepath.Base(path)+".") {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftAlone {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // Kept is the archive that is kept in the directory, if it is whole, of this URL, within

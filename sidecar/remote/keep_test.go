@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -153,8 +154,12 @@ func TestKeep_crash(t *testing.T) {
 	}
 	whole := read(t, s.keptPath())
 	for _, n := range []int{0, 1, 100, len(whole) - 1, len(whole)} {
-		writeFile(t, s.keptPath()+".tmp", whole[:n])
+		left := writeFile(t, fmt.Sprintf("%s.%d.tmp", s.keptPath(), n), whole[:n])
 		wantKept(t, s, one)
+		before := time.Now().Add(-2 * leftAlone)
+		if err := os.Chtimes(left, before, before); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Keep(two); err != nil {
 		t.Fatal(err)
