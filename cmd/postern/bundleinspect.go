@@ -170,7 +170,7 @@ func writeInspection(out io.Writer, i inspection) error {
 		w.printf("\n%s\n  revision   %s\n  digest     %s\n  signature  %s\n", phrase.OneLine(s.Name), s.Revision, s.Digest, s.Signature)
 		w.printf("  roots      %s\n", quoted(s.Roots))
 		if len(s.Packages) > 0 {
-			w.printf("  packages   %s\n", strings.Join(s.Packages, ", "))
+			w.printf("  packages   %s\n", phrase.OneLine(strings.Join(s.Packages, ", ")))
 		}
 		for _, name := range []string{"check", "route", "evaluate", "search.subject", "search.resource", "search.action"} {
 			if path := s.Entrypoints[name]; path != "" {

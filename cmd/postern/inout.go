@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"postern/sidecar/phrase"
 )
 
 // maxArgument bounds what is read from a file or standard input, in bytes.
@@ -44,13 +46,24 @@ func read(name string, r io.Reader) ([]byte, error) {
 	return text, nil
 }
 
+// A terminal is where people read errors. What they quote may be of unknown origin, and
+// gives the terminal no orders.
+type terminal struct{ w io.Writer }
+
+func (t terminal) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(t.w, phrase.Visible(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // printJSON prints a value and a line end.
 func printJSON(out io.Writer, value any) error {
 	text, err := json.Marshal(value, jsontext.Multiline(true), jsontext.WithIndent("  "))
 	if err != nil {
 		return err
 	}
-	_, err = out.Write(append(text, '\n'))
+	_, err = io.WriteString(out, phrase.Visible(string(text))+"\n")
 	return err
 }
 

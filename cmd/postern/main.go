@@ -55,6 +55,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 		failmodesCommand(), versionCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
+	errs = terminal{errs}
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

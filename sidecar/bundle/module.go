@@ -38,7 +38,7 @@ func (p *parser) readModule(f file) {
 		err = reservedPackage(at, f.kind)
 	}
 	if err == nil && f.kind == moduleFile && !contains(p.manifest.roots, at) {
-		err = fmt.Errorf("package %s is outside the roots of the manifest, %s", strings.Join(at, "."), list(p.manifest.roots))
+		err = fmt.Errorf("package %s is outside the roots of the manifest, %s", dotted(at), list(p.manifest.roots))
 	}
 	if err != nil {
 		p.fail(f, m.Package.Location.Row, m.Package.Location.Col, err.Error())
@@ -52,7 +52,7 @@ func (p *parser) readModule(f file) {
 	p.tests[name] = m
 	if !strings.HasSuffix(at[len(at)-1], "_test") {
 		p.warnings = append(p.warnings, fmt.Sprintf("%s: package %s does not end in _test: as a test file it takes no part in serving",
-			name, strings.Join(at, ".")))
+			name, dotted(at)))
 	}
 }
 
@@ -81,6 +81,9 @@ func packagePath(m *ast.Module) ([]string, error) {
 	return at, nil
 }
 
+// dotted is a package's path as it is written. A part in quotes may be any text.
+func dotted(at []string) string { return phrase.OneLine(strings.Join(at, ".")) }
+
 // reservedPackage refuses packages of Postern's own, but for those that a bundle may
 // bring, and rules among the model, which is checked as data.
 func reservedPackage(at []string, k kind) error {
@@ -106,7 +109,7 @@ func reservedPackage(at []string, k kind) error {
 			}
 		}
 	}
-	return fmt.Errorf("package %s is reserved: a bundle has only postern.extend and postern.log of it", strings.Join(at, "."))
+	return fmt.Errorf("package %s is reserved: a bundle has only postern.extend and postern.log of it", dotted(at))
 }
 
 // checkModules checks what the modules of all sources must be together, and with the

@@ -46,6 +46,20 @@ func TestOneLine(t *testing.T) {
 	f("\n\x00\u200b", "")
 }
 
+func TestVisible(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		if got := Visible(in); got != want {
+			t.Errorf("Visible(%q) = %q, want %q", in, got, want)
+		}
+	}
+	f("", "")
+	f("a\tb  é \U0001f511\n", "a\tb  é \U0001f511\n")
+	f("a\x1b[31m\r\n\u202eb\u009b\x00", `a\u001b[31m\u000d`+"\n"+`\u202eb\u009b\u0000`)
+	f("\U000e0041", `\udb40\udc41`)
+	f("a\xff\x9bb", "a\uFFFDb")
+}
+
 func TestSuggest(t *testing.T) {
 	candidates := []string{"listen", "issuers", "check", "opa", "roles", "role_sets", "plans", "settings", "resource", "k"}
 	f := func(name, want string) {
