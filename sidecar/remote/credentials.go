@@ -1,9 +1,11 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
@@ -20,8 +22,9 @@ func credentialFor(ctx context.Context, path, host string) (auth.Credential, err
 		return auth.EmptyCredential, err
 	}
 	var helpers struct {
-		CredsStore  string            `json:"credsStore"`
-		CredHelpers map[string]string `json:"credHelpers"`
+		CredsStore  string                     `json:"credsStore"`
+		CredHelpers map[string]string          `json:"credHelpers"`
+		Auths       map[string]json.RawMessage `json:"auths"`
 	}
 	if err := json.Unmarshal(text, &helpers); err != nil {
 		return auth.EmptyCredential, fmt.Errorf("%s: not a docker config", path)
@@ -31,6 +34,9 @@ func credentialFor(ctx context.Context, path, host string) (auth.Credential, err
 		if helper := helpers.CredHelpers[name]; helper != "" {
 			return auth.EmptyCredential, helperFault(path, host, helper)
 		}
+	}
+	if several(helpers.Auths, server) {
+		return auth.EmptyCredential, fmt.Errorf("%s: auths has several entries of %s, and none is %s itself", path, host, phrase.Quote(server))
 	}
 	store, err := credentials.NewFileStore(path)
 	if err != nil {
@@ -44,6 +50,29 @@ func credentialFor(ctx context.Context, path, host string) (auth.Credential, err
 		return auth.EmptyCredential, helperFault(path, host, helpers.CredsStore)
 	}
 	return found, nil
+}
+
+// several reports whether different entries are of one server, with schemes or paths, and
+// none is its own: the library would take any of them, each time another.
+func several(auths map[string]json.RawMessage, server string) bool {
+	if _, own := auths[server]; own {
+		return false
+	}
+	var first []byte
+	for name, entry := range auths {
+		_, rest, ok := strings.Cut(name, "://")
+		if !ok {
+			rest = name
+		}
+		if host, _, _ := strings.Cut(rest, "/"); host != server {
+			continue
+		}
+		if first != nil && !bytes.Equal(first, entry) {
+			return true
+		}
+		first = entry
+	}
+	return false
 }
 
 func helperFault(path, host, helper string) error {

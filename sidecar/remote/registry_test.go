@@ -188,6 +188,11 @@ func TestCredentialFor(t *testing.T) {
 	f(`{"credHelpers": {"registry.example:5000": "touch"}, "auths": {"registry.example:5000": {"auth": "YWRhOnMzY3JldA=="}}}`, "helpers are not run")
 	f(`{"credHelpers": {"other.example": "touch"}}`, " ")
 	f(`{"credsStore": "touch", "auths": {"registry.example:5000": {"auth": "YWRhOnMzY3JldA=="}}}`, "ada s3cret ")
+	// Entries of paths are not told apart, and which one the library would take is chance.
+	f(`{"auths": {"registry.example:5000/a": {"auth": "YWRhOnMzY3JldA=="}, "registry.example:5000/b": {"auth": "Ym9iOnMzY3JldA=="}}}`, "several entries of registry.example:5000")
+	f(`{"auths": {"registry.example:5000/a": {"auth": "YWRhOnMzY3JldA=="}, "https://registry.example:5000/v2/": {"auth": "YWRhOnMzY3JldA=="}}}`, "ada s3cret ")
+	f(`{"auths": {"registry.example:5000/a": {"auth": "Ym9iOnMzY3JldA=="}, "registry.example:5000": {"auth": "YWRhOnMzY3JldA=="}}}`, "ada s3cret ")
+	f(`{"auths": {"registry.example:5000.evil.example": {"auth": "Ym9iOnMzY3JldA=="}, "evil.example/registry.example:5000": {"auth": "Ym9iOnMzY3JldA=="}}}`, " ")
 	f(`s3cret`, "not a docker config")
 	f(`{"auths": "s3cret"}`, "not a docker config")
 	if _, err := credentialFor(t.Context(), filepath.Join(t.TempDir(), "missing"), "registry.example"); err == nil {
