@@ -118,6 +118,9 @@ func replace(path string, parts ...[]byte) error {
 	defer os.Remove(next) // where it is still there
 	for _, part := range parts {
 		if _, err := f.Write(part); err != nil {
+			if fault, ok := errors.AsType[*fs.PathError](err); ok {
+				fault.Path = path // the other name is another each time
+			}
 			return errors.Join(err, f.Close())
 		}
 	}
