@@ -30,7 +30,7 @@ var samples = []any{
 	"stdout", "none", "any", "loopback", "clerk", "oidc", "RS256", "ES256", "HS256", "postern/check/decision", "data/check/decision", "a~2",
 	[]any{}, []any{"RS256"}, []any{"HS256"}, []any{"time.now_ns"}, []any{"http.send"}, []any{"model"}, []any{"https://app.example.com"},
 	[]any{"https://app.example.com/"}, []any{"x"}, []any{"x", "x"}, []any{1001}, []any{1001, 1001}, []any{true},
-	map[string]any{}, map[string]any{"x": 1},
+	map[string]any{}, map[string]any{"x": 1}, map[string]any{"x": "y"}, map[string]any{"app": "y"}, map[string]any{"x": "sk_live_1"},
 }
 
 // serveAlone are keys of which serve refuses what the chart does not: what is wrong with it
@@ -47,6 +47,8 @@ var serveAlone = map[string]string{
 	"shadow.bundles[].url": "references of registries",
 	"decision_log.to":      "hosts",
 	"issuers[].cookie":     "a name that is a secret",
+
+	"decision_log.upload.labels": "names and values that are secrets",
 }
 
 // TestAgreement: the chart refuses what serve cannot read or start with, and nothing else.

@@ -83,6 +83,10 @@ func scalarSchema(typ reflect.Type, path string) map[string]any {
 		return oneOf(config.StaleWarn, config.StaleNotReady, config.StaleDeny)
 	case reflect.TypeFor[config.TLSVersion]():
 		return oneOf[any]("1.2", "1.3", 1.2, 1.3)
+	case reflect.TypeFor[config.Labels]():
+		text := pattern(`^[^\x00-\x1f\x7f]+$`)
+		return map[string]any{"type": "object", "maxProperties": 32, "additionalProperties": text,
+			"propertyNames": map[string]any{"pattern": `^[^\x00-\x1f\x7f]+$`, "not": oneOf("app", "id", "version")}}
 	case reflect.TypeFor[config.Names]():
 		name := textSchema(path)
 		return map[string]any{"anyOf": []any{name, list(name, 1)}}
