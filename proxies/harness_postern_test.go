@@ -100,7 +100,7 @@ func startPostern(t testing.TB, o setting) *sidecar {
 	bound := make(chan map[string]string, 1)
 	var err error
 	up.server, err = server.New(server.Options{
-		Config: c, Source: server.Paths(c.Bundles[0].Path), Version: "test",
+		Config: c, Version: "test",
 		Logger:  slog.New(slog.NewJSONHandler(up.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Serving: func(addresses map[string]string) { bound <- addresses },
 	})

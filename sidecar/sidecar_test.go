@@ -51,10 +51,11 @@ var arrows = map[string][]string{
 	"config":       {"outbound"},
 	"remote":       {"bundle", "outbound", "secretfile"},
 	"failmode":     {},
+	"origin":       {"bundle", "config", "remote", "secretfile"},
 	"telemetry":    {"outbound"},
 	"server": {
 		"authzen", "openapi", "opaapi", "cache", "request", "requirement", "token", "session", "bundle", "model", "route", "policy",
-		"response", "watch", "audit", "certificate", "client", "config", "outbound", "remote", "secretfile", "telemetry", "replay",
+		"response", "watch", "audit", "certificate", "client", "config", "origin", "outbound", "telemetry", "replay",
 	},
 }
 

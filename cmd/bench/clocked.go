@@ -36,14 +36,10 @@ func clocked(ctx context.Context, in *bufio.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var paths []string
-	for _, b := range c.Bundles {
-		paths = append(paths, b.Path)
-	}
 	answers := json.NewEncoder(out)
 	serving := make(chan error, 1)
 	s, err := server.New(server.Options{
-		Config: c, Source: server.Paths(paths...), Now: func() time.Time { return *now.Load() },
+		Config: c, Now: func() time.Time { return *now.Load() },
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Serving: func(addresses map[string]string) { serving <- answers.Encode(addresses) },
 	})

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/bundles"
-	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/server"
 	"postern/sidecar/token/mint"
@@ -71,17 +70,8 @@ func demo(ctx context.Context, out, errs io.Writer, at addresses) error {
 		}
 		tokens = append(tokens, raw)
 	}
-	b, err := bundle.FromFS(bundles.Demo())
-	if err != nil {
-		return err
-	}
 	s, err := server.New(server.Options{
-		Config: c,
-		Source: server.Source{
-			Names:  []string{"the embedded demo"},
-			Digest: func(context.Context) (string, error) { return b.Digest, nil },
-			Load:   func(context.Context) (*bundle.Bundle, error) { return b, nil },
-		},
+		Config:  c,
 		Logger:  slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Version: posternVersion(),
 		Serving: func(addresses map[string]string) { printDemo(out, addresses, tokens) },
@@ -96,10 +86,15 @@ func demo(ctx context.Context, out, errs io.Writer, at addresses) error {
 	return nil
 }
 
-// demoConfig is what serve would read from a file, with the key set in dir.
+// demoConfig is what serve would read from a file, with the embedded bundle and the key set
+// in dir.
 func demoConfig(dir string, key *mint.Key, at addresses) (*config.Config, error) {
 	set, err := mint.JWKS(key)
 	if err != nil {
+		return nil, err
+	}
+	policy := filepath.Join(dir, "bundle")
+	if err := os.CopyFS(policy, bundles.Demo()); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "jwks.json")
@@ -110,7 +105,7 @@ func demoConfig(dir string, key *mint.Key, at addresses) (*config.Config, error)
 		"POSTERN_LISTEN=" + at.http,
 		"POSTERN_GRPC_LISTEN=" + at.grpc,
 		"POSTERN_ADMIN_LISTEN=" + at.admin,
-		"POSTERN_BUNDLE=" + dir, // stands for the embedded bundle, which has no path
+		"POSTERN_BUNDLE=" + policy,
 		"POSTERN_ISSUER=" + demoIssuer,
 		"POSTERN_JWKS=" + path,
 		"POSTERN_AUTHORIZED_PARTY=" + demoParty,

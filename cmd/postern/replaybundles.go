@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/replay"
 	"postern/sidecar/server"
@@ -96,7 +96,7 @@ func signedBy(bundles, known config.Bundles, keys config.Signers) config.Bundles
 }
 
 func (o *replayOptions) compile(ctx context.Context, c *config.Config, sources config.Bundles) (replay.Bundle, error) {
-	b, err := server.LoadBundles(ctx, sources, sourceOptions("", slog.New(slog.DiscardHandler)))
+	b, err := origin.Load(ctx, sources, originOptions())
 	if err != nil {
 		return replay.Bundle{}, err
 	}

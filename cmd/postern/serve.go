@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/sidecar/config"
+	"postern/sidecar/origin"
 	"postern/sidecar/server"
 )
 
@@ -50,7 +51,7 @@ watched anyway, and URLs fetched now and then.`,
 // serve runs a server until ctx ends.
 func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	log := logger(errs, c)
-	s, err := newServer(c, c.PersistenceDirectory, log, false)
+	s, err := newServer(c, log, false)
 	if err != nil {
 		return err
 	}
@@ -78,19 +79,14 @@ func serve(ctx context.Context, errs io.Writer, c *config.Config) error {
 	return nil
 }
 
-// newServer makes a server of c, or one that only checks it. What it fetches is kept in
-// directory, unless that is empty.
-func newServer(c *config.Config, directory string, log *slog.Logger, checkOnly bool) (*server.Server, error) {
-	source, err := server.Sources(c.Bundles, sourceOptions(directory, log))
-	if err != nil {
-		return nil, err
-	}
-	return server.New(server.Options{Config: c, Source: source, Logger: log, Version: posternVersion(), CheckOnly: checkOnly})
+// newServer makes a server of c, or one that only checks it.
+func newServer(c *config.Config, log *slog.Logger, checkOnly bool) (*server.Server, error) {
+	return server.New(server.Options{Config: c, Logger: log, Version: posternVersion(), CheckOnly: checkOnly})
 }
 
-// sourceOptions are those of every command that reads what a configuration names.
-func sourceOptions(directory string, log *slog.Logger) server.SourceOptions {
-	return server.SourceOptions{Directory: directory, UserAgent: "postern/" + posternVersion(), Logger: log}
+// originOptions are those of every command that reads once what a configuration names.
+func originOptions() origin.Options {
+	return origin.Options{UserAgent: "postern/" + posternVersion()}
 }
 
 // checkConfig loads all that serve would, and says what is wrong with it.
@@ -101,7 +97,7 @@ func checkConfig(ctx context.Context, out, errs io.Writer, c *config.Config) err
 	for _, w := range c.Warnings() {
 		fmt.Fprintf(errs, "warning: %s\n", w)
 	}
-	s, err := newServer(c, "", slog.New(slog.DiscardHandler), true)
+	s, err := newServer(c, slog.New(slog.DiscardHandler), true)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/server"
 )
@@ -89,7 +90,7 @@ func loadPolicy(ctx context.Context, c *config.Config) (*policy.Policy, bundle.S
 	b := &bundle.Bundle{Summary: bundle.Summary{Revision: "none"}, Data: map[string]any{}}
 	if len(c.Bundles) > 0 {
 		var err error
-		if b, err = server.LoadBundles(ctx, c.Bundles, sourceOptions("", slog.New(slog.DiscardHandler))); err != nil {
+		if b, err = origin.Load(ctx, c.Bundles, originOptions()); err != nil {
 			return nil, bundle.Summary{}, err
 		}
 	}
@@ -107,7 +108,7 @@ func (o *whoOptions) byToken(ctx context.Context, in io.Reader, now time.Time) (
 	if err != nil {
 		return asked{}, err
 	}
-	s, err := newServer(c, "", slog.New(slog.DiscardHandler), true)
+	s, err := newServer(c, slog.New(slog.DiscardHandler), true)
 	if err != nil {
 		return asked{}, err
 	}

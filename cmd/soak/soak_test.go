@@ -57,7 +57,7 @@ func leaking(what string) error {
 		return err
 	}
 	s, err := server.New(server.Options{
-		Config: c, Source: server.Paths(c.Bundles[0].Path), Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+		Config: c, Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ policy: {deadline: 10s}
 decision_log: {to: `+log+`, input: true}
 `))
 	serving := make(chan string, 1)
-	s, err := server.New(server.Options{Config: c, Source: server.Paths(c.Bundles[0].Path), Serving: func(at map[string]string) { serving <- at["http"] }})
+	s, err := server.New(server.Options{Config: c, Serving: func(at map[string]string) { serving <- at["http"] }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"postern/sidecar/audit"
 	"postern/sidecar/certificate"
 	"postern/sidecar/client"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/token"
 )
@@ -58,10 +59,10 @@ type Status struct {
 	Listeners map[string]string `json:"listeners"`
 	Sources   []string          `json:"sources"`
 	// Origins are the sources one by one, with what their servers said.
-	Origins []OriginStatus `json:"origins,omitempty"`
-	Bundle  *BundleStatus  `json:"bundle"`
-	Reload  *reload        `json:"last_reload"`
-	Issuers []IssuerStatus `json:"issuers"`
+	Origins []origin.Status `json:"origins,omitempty"`
+	Bundle  *BundleStatus   `json:"bundle"`
+	Reload  *reload         `json:"last_reload"`
+	Issuers []IssuerStatus  `json:"issuers"`
 	// TLS are the certificates of the listeners that speak it, by listener, and Clients the
 	// tokens of those who may ask about others.
 	TLS     map[string]certificate.Status `json:"tls,omitempty"`
@@ -110,8 +111,8 @@ func (s *Server) status() Status {
 		Version:   s.version,
 		Readiness: s.readiness(),
 		Listeners: s.Addresses(),
-		Sources:   s.source.Names,
-		Origins:   s.source.status(),
+		Sources:   s.source.Names(),
+		Origins:   s.source.Status(),
 		Reload:    s.reload.Load(),
 		Issuers:   []IssuerStatus{},
 

@@ -34,7 +34,7 @@ type asker struct {
 // with their names.
 func askers(t *testing.T, c *config.Config) *asker {
 	t.Helper()
-	s, err := New(Options{Config: c, Source: Paths()})
+	s, err := New(Options{Config: c})
 	if err != nil {
 		t.Fatal(err)
 	}

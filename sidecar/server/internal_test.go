@@ -22,6 +22,7 @@ import (
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
+	"postern/sidecar/origin"
 	"postern/sidecar/response"
 )
 
@@ -30,15 +31,16 @@ func bare(t *testing.T, log io.Writer) *Server {
 	t.Helper()
 	c := config.Default()
 	c.Issuers.None = true
-	none := errors.New("no bundle here")
-	s, err := New(Options{Config: c, Logger: slog.New(slog.NewJSONHandler(log, nil)), Source: Source{
-		Digest: func(context.Context) (string, error) { return "", none },
-		Load:   func(context.Context) (*bundle.Bundle, error) { return nil, none },
-	}})
+	s, err := New(Options{Config: c, Logger: slog.New(slog.NewJSONHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// reads makes the server load what the functions say.
+func (s *Server) reads(digest func(context.Context) (string, error), load func(context.Context) (*bundle.Bundle, error)) {
+	s.view = func() origin.View { return origin.View{Digest: digest, Load: load} }
 }
 
 // TestEnter_panic: a door that panics has denied, and the next request is served.
@@ -115,11 +117,11 @@ func TestEnter_panic(t *testing.T) {
 // TestBuild_panic: a library that panics on a bundle has refused it.
 func TestBuild_panic(t *testing.T) {
 	s := bare(t, io.Discard)
-	s.source.Load = func(context.Context) (*bundle.Bundle, error) { panic("boom") }
+	digest := func(context.Context) (string, error) { return "sha256:1", nil }
+	s.reads(digest, func(context.Context) (*bundle.Bundle, error) { panic("boom") })
 	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "boom") {
 		t.Errorf("Check = %v, want the panic", err)
 	}
-	s.source.Digest = func(context.Context) (string, error) { return "sha256:1", nil }
 	s.Reload(t.Context())
 	if s.current.Load() != nil || !strings.Contains(s.reload.Load().Error, "boom") {
 		t.Errorf("after a panic: %+v", s.reload.Load())
@@ -178,18 +180,18 @@ func TestLoadBundle_unsettled(t *testing.T) {
 		t.Fatal(err)
 	}
 	digests := []string{"sha256:old", b.Digest, b.Digest, "sha256:new", b.Digest, b.Digest, b.Digest}
-	s.source.Digest = func(context.Context) (string, error) {
+	digest := func(context.Context) (string, error) {
 		d := digests[0]
 		digests = digests[1:]
 		return d, nil
 	}
 	failing := false
-	s.source.Load = func(context.Context) (*bundle.Bundle, error) {
+	s.reads(digest, func(context.Context) (*bundle.Bundle, error) {
 		if failing {
 			return nil, errors.New("too many open files")
 		}
 		return b, nil
-	}
+	})
 	if err := s.loadBundle(t.Context()); err == nil || !strings.Contains(err.Error(), "changed while") || s.current.Load() != nil {
 		t.Fatalf("changed before the load: %v", err)
 	}
@@ -211,11 +213,11 @@ func TestLoadBundle_unsettled(t *testing.T) {
 func TestBuild_slow(t *testing.T) {
 	s := bare(t, io.Discard)
 	let := make(chan struct{})
-	s.source.Digest = func(context.Context) (string, error) { return "sha256:1", nil }
-	s.source.Load = func(context.Context) (*bundle.Bundle, error) {
+	digest := func(context.Context) (string, error) { return "sha256:1", nil }
+	s.reads(digest, func(context.Context) (*bundle.Bundle, error) {
 		<-let
 		return nil, errors.New("at last")
-	}
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.loadBundle(ctx) }()

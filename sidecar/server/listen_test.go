@@ -39,7 +39,7 @@ func short(t testing.TB) string {
 // refused runs a server that must not start, and returns why.
 func refused(t testing.TB, c *config.Config) error {
 	t.Helper()
-	s, err := server.New(server.Options{Config: c, Source: server.Paths(c.Bundles[0].Path)})
+	s, err := server.New(server.Options{Config: c})
 	if err != nil {
 		t.Fatal(err)
 	}

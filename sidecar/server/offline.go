@@ -55,23 +55,11 @@ func (s *Server) Offline(ctx context.Context, raw string, now time.Time) (*polic
 
 // loadOnce loads all that decides, and joins all that is wrong with it.
 func (s *Server) loadOnce(ctx context.Context) (*snapshot, error) {
-	if err := s.source.fetch(ctx); err != nil {
+	if err := s.source.Fetch(ctx); err != nil {
 		return nil, errors.Join(err, loadKeys(ctx, s.config, s.issuers))
 	}
-	next, err := s.build(ctx, s.source.pinned(false))
+	next, err := s.build(ctx, s.view())
 	return next, errors.Join(err, loadKeys(ctx, s.config, s.issuers))
-}
-
-// LoadBundles reads what a configuration names once, for a command that needs no server.
-func LoadBundles(ctx context.Context, bundles config.Bundles, o SourceOptions) (*bundle.Bundle, error) {
-	source, err := Sources(bundles, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := source.fetch(ctx); err != nil {
-		return nil, err
-	}
-	return source.Load(ctx)
 }
 
 // loadKeys loads every issuer's keys once, in the order of the configuration.

@@ -200,7 +200,7 @@ func (s *Server) provenance(a *asking, wanted bool) *opaapi.Provenance {
 	}
 	p := &opaapi.Provenance{Version: policy.OPAVersion(), Bundles: map[string]opaapi.Bundle{}}
 	if a.snapshot != nil {
-		p.Bundles[strings.Join(s.source.Names, ",")] = opaapi.Bundle{Revision: a.snapshot.bundle.Revision}
+		p.Bundles[strings.Join(s.source.Names(), ",")] = opaapi.Bundle{Revision: a.snapshot.bundle.Revision}
 	}
 	return p
 }

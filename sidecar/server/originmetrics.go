@@ -21,24 +21,23 @@ func (originMetrics) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (m originMetrics) Collect(ch chan<- prometheus.Metric) {
-	for _, o := range m.s.source.origins {
-		if o.remote == nil {
+	for _, o := range m.s.source.Status() {
+		if o.Server == nil {
 			continue
 		}
-		st := o.status()
 		gauge := func(d *prometheus.Desc, v float64) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, o.name)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, o.Name)
 		}
 		counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), append([]string{o.name}, labels...)...)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), append([]string{o.Name}, labels...)...)
 		}
-		gauge(descReached, float64(o.reached().Unix()))
-		counter(descFetches, st.Server.Fetches, "ok")
-		counter(descFetches, st.Server.Unchanged, "unchanged")
-		counter(descFetches, st.Server.Failures, "error")
-		counter(descFetched, st.Server.Bytes)
-		gauge(descStale, number(st.Stale))
-		gauge(descKept, number(st.Kept))
+		gauge(descReached, float64(o.Reached.Unix()))
+		counter(descFetches, o.Server.Fetches, "ok")
+		counter(descFetches, o.Server.Unchanged, "unchanged")
+		counter(descFetches, o.Server.Failures, "error")
+		counter(descFetched, o.Server.Bytes)
+		gauge(descStale, number(o.Stale))
+		gauge(descKept, number(o.Kept))
 	}
 }
 

@@ -16,7 +16,7 @@ func ready(t testing.TB) (*Server, string) {
 	c := harness.Load(t, harness.Write(t, dir, "postern.yaml", fmt.Sprintf(
 		"bundles: [{path: %s}]\nissuers: [{issuer: %q, jwks: %s, authorized_parties: any}]\n",
 		filepath.Join(dir, "bundle"), harness.Issuer, harness.JWKS(t, dir, harness.Key()))))
-	s, err := New(Options{Config: c, Source: Paths(c.Bundles[0].Path)})
+	s, err := New(Options{Config: c})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (s *Server) logOptions(c *config.DecisionLog) audit.Options {
 			Labels: c.Upload.Labels,
 		},
 		Version: s.version,
-		Bundle:  strings.Join(s.source.Names, ","),
+		Bundle:  strings.Join(s.source.Names(), ","),
 		Changed: func(err error) {
 			if err != nil {
 				s.log.Error("the decision log cannot be written", "error", err)

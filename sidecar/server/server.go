@@ -24,6 +24,7 @@ import (
 	"postern/sidecar/client"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
@@ -45,10 +46,9 @@ const (
 // deadline. The next bundle begins with none, so that a better policy heals.
 const abandonedEvaluations = 8
 
-// Options are what a Server is made of. Config and Source must be set.
+// Options are what a Server is made of. Config must be set.
 type Options struct {
 	Config  *config.Config
-	Source  Source
 	Logger  *slog.Logger     // nil discards
 	Version string           // shown in status
 	Now     func() time.Time // the clock for tokens, revocations and decisions; nil is time.Now
@@ -106,7 +106,7 @@ type Server struct {
 // log's file.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		supply:     supply{config: o.Config, source: o.Source, log: o.Logger, now: o.Now},
+		supply:     supply{config: o.Config, log: o.Logger, now: o.Now},
 		version:    o.Version,
 		serving:    o.Serving,
 		cookies:    cookies(o.Config),
@@ -124,6 +124,9 @@ func New(o Options) (*Server, error) {
 	}
 	if len(o.Config.Clients.UnixUIDs) > 0 && !client.KnowsUsers {
 		return nil, errors.New("clients.unix_uids: the users of Unix sockets are not known on this system")
+	}
+	if err := s.newSource(o); err != nil {
+		return nil, err
 	}
 	s.reload.Store(&reload{})
 	s.reloaded, s.warnings = func(err error) { s.metrics.reloaded(err) }, s.unlogged
@@ -173,6 +176,20 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
+// newSource makes what the configuration's bundles come from. Only a server that runs keeps
+// what it fetches.
+func (s *Server) newSource(o Options) (err error) {
+	keep := o.Config.PersistenceDirectory
+	if o.CheckOnly {
+		keep = ""
+	}
+	s.source, err = origin.New(o.Config.Bundles, origin.Options{Directory: keep, UserAgent: "postern/" + o.Version, Logger: s.log, Now: s.now})
+	if err == nil {
+		s.view = s.source.Latest
+	}
+	return err
+}
+
 // Addresses are the bound addresses by listener, once [Server.Run] has bound them.
 func (s *Server) Addresses() map[string]string {
 	s.mu.Lock()
@@ -192,7 +209,7 @@ func (s *Server) Reload(ctx context.Context) {
 	_ = s.loadCredentials()
 	s.loadKeys(ctx, true)
 	// Errors are in the log, in the metrics and in the status.
-	_ = s.source.fetch(ctx)
+	_ = s.source.Fetch(ctx)
 	_ = s.loadBundle(ctx)
 	s.shadow.reloadNow(ctx)
 }
@@ -347,7 +364,7 @@ func (q quiet) Printf(format string, _ ...any) {
 
 // watchBundle loads the bundle again whenever something below its paths settles.
 func (s *supply) watchBundle(ctx context.Context) error {
-	return s.watch(ctx, s.source.Watch, func() { _ = s.loadBundle(ctx) })
+	return s.watch(ctx, s.source.Paths(), func() { _ = s.loadBundle(ctx) })
 }
 
 // watchKeys loads the key files again, beside the bundle: a key that is withdrawn does

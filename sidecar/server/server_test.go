@@ -79,13 +79,8 @@ func startAt(t testing.TB, c *config.Config, now func() time.Time) *sidecar {
 	t.Helper()
 	log := &lines{}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	source, err := server.Sources(c.Bundles, server.SourceOptions{Directory: c.PersistenceDirectory, Logger: logger, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s, err := server.New(server.Options{
 		Config:  c,
-		Source:  source,
 		Logger:  logger,
 		Version: "test",
 		Now:     now,

@@ -14,6 +14,7 @@ import (
 	"postern/sidecar/audit"
 	"postern/sidecar/bundle"
 	"postern/sidecar/decision"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/replay"
 	"postern/sidecar/response"
@@ -59,14 +60,14 @@ func (s *Server) newShadow() (*shadow, error) {
 	if len(of.Bundles) == 0 {
 		return nil, nil
 	}
-	source, err := Sources(of.Bundles, SourceOptions{UserAgent: "postern/" + s.version, Logger: s.log, Now: s.now})
+	source, err := origin.New(of.Bundles, origin.Options{UserAgent: "postern/" + s.version, Logger: s.log.With("shadow", true), Now: s.now})
 	if err != nil {
 		return nil, fmt.Errorf("shadow: %w", err)
 	}
 	own := *s.config
 	own.Policy.Deadline = of.Deadline
 	sh := &shadow{
-		supply:  supply{config: &own, source: source, log: s.log.With("shadow", true), now: s.now},
+		supply:  supply{config: &own, source: source, view: source.Latest, log: s.log.With("shadow", true), now: s.now},
 		share:   float64(of.Sample),
 		seed:    maphash.MakeSeed(),
 		queue:   make(chan shadowed, shadowQueue),
@@ -241,7 +242,7 @@ func (d *shadowed) diverged(would decision.Decision, by bundle.Summary) audit.Re
 // reloadNow brings the shadow up to date.
 func (s *shadow) reloadNow(ctx context.Context) {
 	if s != nil {
-		_ = s.source.fetch(ctx)
+		_ = s.source.Fetch(ctx)
 		_ = s.loadBundle(ctx) // reported by itself
 	}
 }
@@ -251,9 +252,9 @@ func (s *shadow) check(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	err := s.source.fetch(ctx)
+	err := s.source.Fetch(ctx)
 	if err == nil {
-		_, err = s.build(ctx, s.source.pinned(false))
+		_, err = s.build(ctx, s.view())
 	}
 	if err != nil {
 		return fmt.Errorf("shadow: %w", err)

@@ -1,22 +1,26 @@
 package server
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/sidecar/origin"
+)
 
 // ShadowStatus is the bundle that decides nothing.
 type ShadowStatus struct {
 	Sources []string `json:"sources"`
 	// Origins are the sources one by one.
-	Origins []OriginStatus `json:"origins,omitempty"`
-	Sample  float64        `json:"sample"`
-	Bundle  *BundleStatus  `json:"bundle"`
-	Reload  *reload        `json:"last_reload"`
+	Origins []origin.Status `json:"origins,omitempty"`
+	Sample  float64         `json:"sample"`
+	Bundle  *BundleStatus   `json:"bundle"`
+	Reload  *reload         `json:"last_reload"`
 }
 
 func (s *shadow) status() *ShadowStatus {
 	if s == nil {
 		return nil
 	}
-	st := &ShadowStatus{Sources: s.source.Names, Origins: s.source.status(), Sample: s.share, Reload: s.reload.Load()}
+	st := &ShadowStatus{Sources: s.source.Names(), Origins: s.source.Status(), Sample: s.share, Reload: s.reload.Load()}
 	if snap := s.current.Load(); snap != nil {
 		st.Bundle = snap.status()
 	}

@@ -14,6 +14,7 @@ import (
 	"postern/sidecar/audit"
 	"postern/sidecar/bundle"
 	"postern/sidecar/config"
+	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 )
 
@@ -30,7 +31,8 @@ type snapshot struct {
 // A supply is a source of bundles and what was last loaded from it.
 type supply struct {
 	config   *config.Config
-	source   Source
+	source   *origin.Set
+	view     func() origin.View // source.Latest
 	log      *slog.Logger
 	now      func() time.Time
 	memo     *policy.Memo                  // nil remembers nothing
@@ -57,7 +59,7 @@ type reload struct {
 func (s *supply) loadBundle(ctx context.Context) error {
 	s.bundleTurn.Lock()
 	defer s.bundleTurn.Unlock()
-	source := s.source.pinned(false)
+	source := s.view()
 	digest, err := source.Digest(ctx)
 	last := s.reload.Load()
 	if err == nil {
@@ -73,8 +75,8 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	if err == nil {
 		next, err = s.settled(ctx, source, digest)
 	}
-	if err != nil && s.current.Load() == nil && s.source.keeps() {
-		next, source, err = s.fromKept(ctx, digest, errors.Join(source.instead, err))
+	if err != nil && s.current.Load() == nil {
+		next, source, err = s.fromKept(ctx, source, digest, err)
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // the server ends; the source is not to blame
@@ -83,18 +85,18 @@ func (s *supply) loadBundle(ctx context.Context) error {
 		failed := &reload{At: s.now(), Digest: digest, Error: err.Error()}
 		if last.Error != failed.Error || last.Digest != digest {
 			s.reloaded(err)
-			s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names, "error", err)
+			s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names(), "error", err)
 		}
 		// What a hostile archive unfolded to is not kept for the next one.
 		debug.FreeOSMemory()
 		s.reload.Store(failed)
 		return err
 	}
-	if source.instead != nil {
-		s.log.Warn("the bundle that was kept decides", "error", source.instead)
+	if source.Instead != nil {
+		s.log.Warn("the bundle that was kept decides", "error", source.Instead)
 	}
 	s.current.Store(next)
-	source.accept(next.bundle, s.log)
+	source.Accept(next.bundle)
 	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
 	s.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
@@ -117,8 +119,12 @@ const largeBundle = 1 << 20
 
 // fromKept builds a snapshot from what was kept of all servers of bundles, at a start where
 // what they say now cannot be used. What has the digest that was tried is not tried again.
-func (s *supply) fromKept(ctx context.Context, tried string, cause error) (*snapshot, Source, error) {
-	source := s.source.pinned(true)
+func (s *supply) fromKept(ctx context.Context, latest origin.View, tried string, cause error) (*snapshot, origin.View, error) {
+	source, ok := s.source.Kept()
+	if !ok {
+		return nil, latest, cause
+	}
+	cause = errors.Join(latest.Instead, cause)
 	digest, err := source.Digest(ctx)
 	if err != nil {
 		return nil, source, errors.Join(cause, err)
@@ -136,7 +142,7 @@ func (s *supply) fromKept(ctx context.Context, tried string, cause error) (*snap
 
 // settled builds a snapshot of content that was the same before, in, and after the read:
 // half of what somebody is writing may be a good bundle, and a laxer one.
-func (s *supply) settled(ctx context.Context, source Source, before string) (*snapshot, error) {
+func (s *supply) settled(ctx context.Context, source origin.View, before string) (*snapshot, error) {
 	next, err := s.build(ctx, source)
 	if err != nil {
 		return nil, err
@@ -157,7 +163,7 @@ const loadTimeout = time.Minute
 
 // build loads and compiles the source, within loadTimeout and until ctx ends. A load that
 // goes on without its caller keeps others from beginning.
-func (s *supply) build(ctx context.Context, source Source) (*snapshot, error) {
+func (s *supply) build(ctx context.Context, source origin.View) (*snapshot, error) {
 	if !s.building.CompareAndSwap(false, true) {
 		return nil, errors.New("an earlier load has not ended yet")
 	}
@@ -182,7 +188,7 @@ func (s *supply) build(ctx context.Context, source Source) (*snapshot, error) {
 }
 
 // compile reads and compiles the source. A panic in a library is an error here.
-func (s *supply) compile(ctx context.Context, source Source) (next *snapshot, err error) {
+func (s *supply) compile(ctx context.Context, source origin.View) (next *snapshot, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			next, err = nil, fmt.Errorf("loading the bundle panicked: %v", p)
@@ -192,7 +198,7 @@ func (s *supply) compile(ctx context.Context, source Source) (next *snapshot, er
 	if err != nil {
 		return nil, err
 	}
-	if err := source.ordered(b.Summary); err != nil {
+	if err := source.Ordered(b.Summary); err != nil {
 		return nil, err
 	}
 	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}

@@ -1,4 +1,4 @@
-package server_test
+package origin_test
 
 import (
 	"crypto/ecdsa"
@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"postern/sidecar/config"
-	"postern/sidecar/server"
+	"postern/sidecar/origin"
 )
 
 func TestSigners(t *testing.T) {
@@ -31,16 +31,16 @@ func TestSigners(t *testing.T) {
 	}
 	of := func(signers ...config.Signer) config.Bundle { return config.Bundle{Path: "b", Signers: signers} }
 	good := config.Signer{KeyID: "ci", PublicKey: path, Algorithm: "ES256", Scope: "write"}
-	all, err := server.Signers(of(good))
+	all, err := origin.Signers(of(good))
 	if err != nil || len(all) != 1 || all[0].KeyID != "ci" || all[0].Algorithm != "ES256" || all[0].Scope != "write" || string(all[0].Key) != string(text) {
 		t.Errorf("Signers = %+v, %v", all, err)
 	}
-	if all, err := server.Signers(of()); all != nil || err != nil {
+	if all, err := origin.Signers(of()); all != nil || err != nil {
 		t.Errorf("Signers without any = %+v, %v, want nil", all, err)
 	}
 	f := func(bad config.Signer, want string) {
 		t.Helper()
-		if all, err := server.Signers(of(good, bad)); all != nil || err == nil || !strings.Contains(err.Error(), want) {
+		if all, err := origin.Signers(of(good, bad)); all != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Signers = %+v, %v, want %q", all, err, want)
 		}
 	}

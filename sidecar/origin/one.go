@@ -1,10 +1,8 @@
-package server
+package origin
 
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,61 +29,26 @@ type origin struct {
 	unkept error
 }
 
-// SourceOptions are what sources of a configuration need besides.
-type SourceOptions struct {
-	Directory string           // where the last good bundles of URLs are kept; "" keeps none
-	UserAgent string           // what servers are told
-	Logger    *slog.Logger     // nil discards
-	Now       func() time.Time // nil is time.Now
-}
-
-// Sources is the source that a configuration names: paths, which are watched, and URLs, which
-// are asked.
-func Sources(bundles config.Bundles, o SourceOptions) (Source, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	s := Source{origins: make([]*origin, 0, len(bundles))}
-	for _, b := range bundles {
-		one := &origin{name: b.Path, config: b, began: o.Now(), now: o.Now}
-		if b.URL != "" {
-			var err error
-			if one.remote, err = remote.New(remoteOptions(b, o)); err != nil {
-				return Source{}, err
-			}
-			one.name = one.remote.Name()
-		} else {
-			s.Watch = append(s.Watch, b.Path)
-		}
-		// Labels of metrics and files must not meet; what tells two URLs apart may be secret.
-		for plain, n := one.name, 2; slices.Contains(s.Names, one.name); n++ {
-			one.name = fmt.Sprintf("%s (%d)", plain, n)
-		}
-		s.Names = append(s.Names, one.name)
-		s.origins = append(s.origins, one)
-	}
-	latest := func() Source { return s.pinned(false) }
-	s.Digest = func(ctx context.Context) (string, error) { return latest().Digest(ctx) }
-	s.Load = func(ctx context.Context) (*bundle.Bundle, error) { return latest().Load(ctx) }
-	return s, nil
-}
-
-func remoteOptions(b config.Bundle, o SourceOptions) remote.Options {
-	inspect := func(ctx context.Context, archive []byte) error {
-		keys, err := Signers(b)
-		if err != nil {
-			return err
-		}
-		_, err = bundle.DigestSources(ctx, bundle.DefaultLimits(), []bundle.Source{{Archive: archive, Signers: keys}})
-		return err
-	}
+// remoteOptions are those of the origin's server.
+func (o *origin) remoteOptions(set Options) remote.Options {
+	b := o.config
 	return remote.Options{
 		URL: b.URL, TokenFile: b.TokenFile, DockerConfig: b.DockerConfig,
 		CA: b.TLS.CA, Cert: b.TLS.Cert, Key: b.TLS.Key, Proxy: b.Proxy,
 		Min: b.Poll.Min, Max: b.Poll.Max, Long: b.Poll.Long, Timeout: b.Poll.Timeout,
-		Directory: o.Directory, Limits: bundle.DefaultLimits(),
-		UserAgent: o.UserAgent, Logger: o.Logger, Now: o.Now, Inspect: inspect,
+		Directory: set.Directory, Limits: bundle.DefaultLimits(),
+		UserAgent: set.UserAgent, Logger: set.Logger, Now: set.Now, Inspect: o.inspect,
 	}
+}
+
+// inspect reads an archive strictly, to its end.
+func (o *origin) inspect(ctx context.Context, archive []byte) error {
+	keys, err := Signers(o.config)
+	if err != nil {
+		return err
+	}
+	_, err = bundle.DigestSources(ctx, bundle.DefaultLimits(), []bundle.Source{{Archive: archive, Signers: keys}})
+	return err
 }
 
 // keeps reports whether something was kept of what the origin's server said.
