@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -39,47 +38,6 @@ func (s *Server) watchAges(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			s.age()
-		}
-	}
-}
-
-// startTimeout bounds the first questions to servers of bundles. What was kept decides where
-// they take longer, and they are asked again.
-const startTimeout = 5 * time.Second
-
-// fetchAtStart asks every server once, before the first load.
-func (s *supply) fetchAtStart(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	// The error is in the status, and in that of the load.
-	_ = s.source.Fetch(ctx)
-}
-
-// followServers asks the servers of bundles until ctx ends, and loads what is new. What was
-// refused is tried again, as paths are: its server says it once, and the cause may have passed.
-func (s *supply) followServers(ctx context.Context) error {
-	var again sync.WaitGroup
-	again.Go(func() { s.tryAgain(ctx) })
-	err := s.source.Follow(ctx, func() {
-		_ = s.loadBundle(ctx) // reported as in Reload
-	})
-	again.Wait()
-	return err
-}
-
-// tryAgain loads again, every now and then, what was refused, until ctx ends.
-func (s *supply) tryAgain(ctx context.Context) {
-	tick := time.NewTicker(s.config.Watch.Poll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if s.reload.Load().Error != "" {
-				_ = s.loadBundle(ctx) // reported as in Reload
-			}
-			s.source.KeepAgain()
 		}
 	}
 }

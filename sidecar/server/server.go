@@ -6,10 +6,7 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -24,13 +21,11 @@ import (
 	"postern/sidecar/client"
 	"postern/sidecar/config"
 	"postern/sidecar/decision"
-	"postern/sidecar/origin"
 	"postern/sidecar/policy"
 	"postern/sidecar/request"
 	"postern/sidecar/response"
 	"postern/sidecar/telemetry"
 	"postern/sidecar/token"
-	"postern/sidecar/watch"
 )
 
 // Time-outs of the decision listener. A request arrives whole within readTimeout, or its
@@ -131,19 +126,10 @@ func New(o Options) (*Server, error) {
 	s.reload.Store(&reload{})
 	s.reloaded, s.warnings = func(err error) { s.metrics.reloaded(err) }, s.unlogged
 	s.identity = s.answers.Identity.Names()
+	if err := s.newParts(o.Config); err != nil {
+		return nil, err
+	}
 	var err error
-	if s.tokens, err = cache.New[verified](int(o.Config.Cache.Tokens), nil); err != nil {
-		return nil, err
-	}
-	if s.memo, err = policy.NewMemo(int(o.Config.Cache.Decisions)); err != nil {
-		return nil, err
-	}
-	if s.questions, err = request.NewQuestions(o.Config.Limits.Batch); err != nil {
-		return nil, err
-	}
-	if s.description, err = describe(o.Config); err != nil {
-		return nil, err
-	}
 	s.verifier, s.issuers, err = issuers(o.Config, func(issuer string, err error) {
 		s.metrics.keys(issuer, err)
 		if err != nil {
@@ -176,18 +162,21 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// newSource makes what the configuration's bundles come from. Only a server that runs keeps
-// what it fetches.
-func (s *Server) newSource(o Options) (err error) {
-	keep := o.Config.PersistenceDirectory
-	if o.CheckOnly {
-		keep = ""
+// newParts makes what requests are read and remembered with.
+func (s *Server) newParts(c *config.Config) (err error) {
+	if s.tokens, err = cache.New[verified](int(c.Cache.Tokens), nil); err != nil {
+		return err
 	}
-	s.source, err = origin.New(o.Config.Bundles, origin.Options{Directory: keep, UserAgent: "postern/" + o.Version, Logger: s.log, Now: s.now})
-	if err == nil {
-		s.view = s.source.Latest
+	if s.memo, err = policy.NewMemo(int(c.Cache.Decisions)); err != nil {
+		return err
 	}
-	return err
+	if s.questions, err = request.NewQuestions(c.Limits.Batch); err != nil {
+		return err
+	}
+	if s.description, err = describe(c); err != nil {
+		return err
+	}
+	return nil
 }
 
 // Addresses are the bound addresses by listener, once [Server.Run] has bound them.
@@ -239,38 +228,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 	broken := make(chan error, 8) // one for each helper that can break
 	var helpers sync.WaitGroup
-	for _, follow := range []func(context.Context) error{s.watchBundle, s.followServers, s.watchAges, s.watchKeys, s.watchCredentials} {
-		helpers.Go(func() {
-			if err := follow(background); err != nil {
-				broken <- err
-			}
-		})
-	}
-	for _, i := range s.issuers {
-		helpers.Go(func() { i.keys.Run(background) })
-	}
-	if s.shadow != nil {
-		helpers.Go(func() { s.shadow.run(background) })
-	}
+	s.follow(background, &helpers, broken)
 	// What is bound queues whoever connects: who asks whether the server is ready is told so
 	// from the first answer on.
 	s.listening.Store(true)
-	doors := s.fasthttp()
-	admin := &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, WriteTimeout: s.adminWriteTimeout(), IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	helpers.Go(func() { broken <- doors.Serve(patient{s.underTLS(bound.http, listenerHTTP), s.log}) })
-	helpers.Go(func() {
-		if err := admin.Serve(s.underTLS(bound.admin, listenerAdmin)); !errors.Is(err, http.ErrServerClosed) {
-			broken <- err
-		}
-	})
-	envoy := s.grpc()
-	if bound.grpc != nil {
-		helpers.Go(func() {
-			if err := envoy.Serve(patientGRPC{patient{bound.grpc, s.log}}); err != nil {
-				broken <- err
-			}
-		})
-	}
+	doors, envoy, admin := s.serve(bound, &helpers, broken)
 	s.log.Info("serving", "addresses", s.Addresses())
 	if s.serving != nil {
 		s.serving(s.Addresses())
@@ -287,126 +249,40 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// listeners are what is bound; grpc is nil where its door is closed.
-type listeners struct{ http, grpc, admin net.Listener }
-
-// bind opens all listeners or none.
-func (s *Server) bind() (bound listeners, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var opened []net.Listener
-	open := func(name string, at config.Address) net.Listener {
-		if err != nil {
-			return nil
-		}
-		var l net.Listener
-		if l, err = listen(at); err != nil {
-			err = fmt.Errorf("%s.listen: %w", name, err)
-			return nil
-		}
-		opened = append(opened, l)
-		s.addresses[name] = display(l)
-		return l
+// follow keeps all that is loaded up to date until ctx ends.
+func (s *Server) follow(ctx context.Context, helpers *sync.WaitGroup, broken chan<- error) {
+	for _, follow := range []func(context.Context) error{s.watchBundle, s.followServers, s.watchAges, s.watchKeys, s.watchCredentials} {
+		helpers.Go(func() {
+			if err := follow(ctx); err != nil {
+				broken <- err
+			}
+		})
 	}
-	bound.http = open(listenerHTTP, s.config.HTTP.Listen)
-	if s.config.Doors.ExtAuthz {
-		bound.grpc = open(listenerGRPC, s.config.GRPC.Listen)
-	}
-	bound.admin = open(listenerAdmin, s.config.Admin.Listen)
-	if err != nil {
-		for _, l := range opened {
-			err = errors.Join(err, l.Close())
-		}
-		clear(s.addresses)
-		return listeners{}, err
-	}
-	return bound, nil
-}
-
-func display(l net.Listener) string {
-	if l.Addr().Network() == "unix" {
-		return "unix://" + l.Addr().String()
-	}
-	return l.Addr().String()
-}
-
-// fasthttp is the server of the decision listener. Its own limit on connections is out
-// of reach, so that overload is answered with a denial.
-func (s *Server) fasthttp() *fasthttp.Server {
-	return &fasthttp.Server{
-		Handler:                      s.handler(),
-		ErrorHandler:                 s.unreadable,
-		ExpectHandler:                s.expect,
-		HeaderReceived:               withoutBody,
-		Concurrency:                  math.MaxInt32,
-		ReadBufferSize:               int(s.config.Limits.Header),
-		MaxRequestBodySize:           int(s.config.Limits.Body),
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
-		NoDefaultServerHeader:        true,
-		NoDefaultContentType:         true,
-		DisablePreParseMultipartForm: true,
-		CloseOnShutdown:              true,
-		SecureErrorLogMessage:        true,
-		MaxIdleWorkerDuration:        time.Second,
-		Logger:                       quiet{s.log},
-	}
-}
-
-// quiet passes fasthttp's own messages on, at debug level and without what they are
-// about: that quotes clients, tokens and all.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, _ ...any) {
-	q.log.Debug("http", "message", format)
-}
-
-// watchBundle loads the bundle again whenever something below its paths settles.
-func (s *supply) watchBundle(ctx context.Context) error {
-	return s.watch(ctx, s.source.Paths(), func() { _ = s.loadBundle(ctx) })
-}
-
-// watchKeys loads the key files again, beside the bundle: a key that is withdrawn does
-// not wait for a bundle to compile.
-func (s *Server) watchKeys(ctx context.Context) error {
-	var paths []string
 	for _, i := range s.issuers {
-		if p := i.keys.Path(); p != "" {
-			paths = append(paths, p)
+		helpers.Go(func() { i.keys.Run(ctx) })
+	}
+	if s.shadow != nil {
+		helpers.Go(func() { s.shadow.run(ctx) })
+	}
+}
+
+// serve answers on what is bound until the servers are shut down.
+func (s *Server) serve(bound listeners, helpers *sync.WaitGroup, broken chan<- error) (doors *fasthttp.Server, envoy *grpc.Server, admin *http.Server) {
+	doors = s.fasthttp()
+	admin = &http.Server{Handler: s.admin(), ReadTimeout: readTimeout, WriteTimeout: s.adminWriteTimeout(), IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	helpers.Go(func() { broken <- doors.Serve(patient{s.underTLS(bound.http, listenerHTTP), s.log}) })
+	helpers.Go(func() {
+		if err := admin.Serve(s.underTLS(bound.admin, listenerAdmin)); !errors.Is(err, http.ErrServerClosed) {
+			broken <- err
 		}
+	})
+	envoy = s.grpc()
+	if bound.grpc != nil {
+		helpers.Go(func() {
+			if err := envoy.Serve(patientGRPC{patient{bound.grpc, s.log}}); err != nil {
+				broken <- err
+			}
+		})
 	}
-	return s.watch(ctx, paths, func() { s.loadKeys(ctx, false) })
-}
-
-func (s *supply) watch(ctx context.Context, paths []string, changed func()) error {
-	if len(paths) == 0 {
-		return nil
-	}
-	o := watch.Options{Settle: s.config.Watch.Settle, Poll: s.config.Watch.Poll, Logger: s.log}
-	return watch.Watch(ctx, paths, o, changed)
-}
-
-// drain stops taking requests and waits for those that were taken. The listener is closed
-// here first, since fasthttp closes only one that it has begun to serve. The listeners
-// drain at once: none takes the others' time, or goes on meanwhile.
-func (s *Server) drain(decisions net.Listener, doors *fasthttp.Server, envoy *grpc.Server, admin *http.Server) {
-	s.listening.Store(false)
-	s.draining = time.Now()
-	close(s.ended)
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	s.log.Info("draining")
-	var calls sync.WaitGroup
-	calls.Go(func() { drainGRPC(ctx, envoy) })
-	err := errors.Join(decisions.Close(), doors.ShutdownWithContext(ctx))
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		s.log.Warn("drain", "listener", "http", "error", err)
-	}
-	calls.Wait()
-	s.closeTelemetry(ctx) // by now all is recorded
-	if err := admin.Shutdown(ctx); err != nil {
-		s.log.Warn("drain", "listener", "admin", "error", err)
-	}
-	s.log.Info("stopped")
+	return doors, envoy, admin
 }
