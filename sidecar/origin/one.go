@@ -21,6 +21,7 @@ type origin struct {
 	now    func() time.Time
 
 	saidStale atomic.Bool
+	admitting chan struct{} // holds one while an archive is read, perhaps without its caller
 
 	mu   sync.Mutex
 	last *bundle.SourceSummary // what decided last; nil before that
@@ -37,7 +38,7 @@ func (o *origin) remoteOptions(set Options) remote.Options {
 		CA: b.TLS.CA, Cert: b.TLS.Cert, Key: b.TLS.Key, Proxy: b.Proxy,
 		Min: b.Poll.Min, Max: b.Poll.Max, Long: b.Poll.Long, Timeout: b.Poll.Timeout,
 		Directory: set.Directory, Limits: bundle.DefaultLimits(),
-		UserAgent: set.UserAgent, Logger: set.Logger, Now: set.Now, Inspect: o.inspect,
+		UserAgent: set.UserAgent, Logger: set.Logger, Now: set.Now, Inspect: o.inspect, Admit: o.admit,
 	}
 }
 
@@ -82,7 +83,7 @@ func (o *origin) archive(kept bool) (archive remote.Archive, instead, err error)
 	if cause == "" {
 		cause = "it has not answered yet"
 	}
-	err = fmt.Errorf("bundle %q: nothing was fetched: %s", o.name, cause)
+	err = fmt.Errorf("bundle %q: nothing that can be used was fetched: %s", o.name, cause)
 	if !kept {
 		if old, ok := o.remote.Kept(); ok {
 			return old, err, nil
@@ -133,7 +134,12 @@ func (o *origin) readFrom(archive remote.Archive) (bundle.Source, error) {
 	if err != nil {
 		return bundle.Source{}, fmt.Errorf("bundle %q: %w", o.name, err)
 	}
-	return bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys, Now: o.now}, nil
+	source := bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys, Now: o.now}
+	if used, ok := o.decides(); ok && o.remote != nil {
+		// A signature that has expired since then does not hold the other origins back.
+		source.Before = used.Digest == archive.Digest
+	}
+	return source, nil
 }
 
 // decides is the archive that what decides was read from.

@@ -45,7 +45,7 @@ func New(bundles config.Bundles, o Options) (*Set, error) {
 	}
 	s := &Set{log: o.Logger}
 	for _, b := range bundles {
-		one := &origin{name: b.Path, config: b, began: o.Now(), now: o.Now}
+		one := &origin{name: b.Path, config: b, began: o.Now(), now: o.Now, admitting: make(chan struct{}, 1)}
 		if b.URL != "" {
 			var err error
 			if one.remote, err = remote.New(one.remoteOptions(o)); err != nil {
@@ -114,9 +114,14 @@ func (s *Set) Follow(ctx context.Context, changed func()) error {
 	return errors.Join(failed...)
 }
 
-// KeepAgain keeps what could not be kept when it was accepted.
-func (s *Set) KeepAgain() {
+// Again does again, without asking a server, what failed for a cause that may have passed: it
+// looks at what was refused, and keeps what could not be kept. What is admitted now is told of
+// by [Set.Follow].
+func (s *Set) Again(ctx context.Context) {
 	for _, o := range s.origins {
+		if o.remote != nil {
+			o.remote.Again(ctx)
+		}
 		o.mu.Lock()
 		failed, archive := o.unkept != nil, o.used
 		o.mu.Unlock()

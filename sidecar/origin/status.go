@@ -13,7 +13,7 @@ type Status struct {
 	Revision string `json:"revision,omitzero"`
 	Digest   string `json:"digest,omitzero"`
 	// Kept is whether that is not what its server said last: it was out of reach since the
-	// start, or what it says is refused.
+	// start, or what it says is refused, for itself or with the others.
 	Kept bool `json:"kept,omitzero"`
 	// Unkept is why what decides is not kept for a start without its server, empty where it is.
 	Unkept string `json:"unkept,omitzero"`
@@ -49,7 +49,7 @@ func (o *origin) status() Status {
 		server := o.remote.Status()
 		st.Server = &server
 		latest, ok := o.remote.Latest()
-		st.Kept = last != nil && (!ok || latest.Digest != used.Digest)
+		st.Kept = last != nil && (!ok || latest.Digest != used.Digest || server.Refused != nil)
 		st.Stale, _ = o.stale()
 		st.Reached = o.reached()
 	}

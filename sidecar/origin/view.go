@@ -17,6 +17,9 @@ type View struct {
 	Load   func(context.Context) (*bundle.Bundle, error)
 	// Instead says why some of it is what was kept, nil where none is.
 	Instead error
+	// Refused says what servers say now and is not in the view, since it is refused for itself:
+	// what decides stands for it, else what was kept. It is nil where there is nothing such.
+	Refused error
 
 	set      *Set
 	archives []remote.Archive // zero for a path
@@ -40,17 +43,17 @@ func (s *Set) Kept() (v View, ok bool) {
 func (s *Set) view(kept bool) View {
 	v := View{set: s, archives: make([]remote.Archive, len(s.origins))}
 	sources := make([]bundle.Source, len(s.origins))
-	var missing, instead []error
+	var missing, instead, refused []error
 	for i, o := range s.origins {
 		archive, why, err := o.archive(kept)
 		if err == nil {
 			sources[i], err = o.readFrom(archive)
 		}
 		v.archives[i] = archive
-		missing, instead = append(missing, err), append(instead, why)
+		missing, instead, refused = append(missing, err), append(instead, why), append(refused, o.refused())
 	}
 	err := errors.Join(missing...)
-	v.Instead = errors.Join(instead...)
+	v.Instead, v.Refused = errors.Join(instead...), errors.Join(refused...)
 	v.Digest = func(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err

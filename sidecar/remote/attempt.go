@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ type answer struct {
 	etag string
 	// patient says that the server holds requests until there is news.
 	patient bool
+	// refused is why the content was not admitted, nil where it was.
+	refused error
 }
 
 // A refusal is what one attempt failed of.
@@ -70,7 +73,7 @@ func (e *exchange) Prepare(*http.Request) error { return nil }
 // RoundTrip answers one request of OPA's and keeps the first refusal: what OPA makes of it
 // may quote the URL.
 func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := e.trip.RoundTrip(req)
+	res, err := e.answerTo(req)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil && e.refusal == nil {
@@ -81,6 +84,12 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	return res, err
+}
+
+// answerTo is called in goroutines of OPA's and oras-go's, where nobody else would recover.
+func (e *exchange) answerTo(req *http.Request) (res *http.Response, err error) {
+	defer recovered(&err)
+	return e.trip.RoundTrip(req)
 }
 
 // restClient is OPA's view of the exchange.
@@ -115,7 +124,8 @@ func manual(patient time.Duration) (download.Config, error) {
 }
 
 // ask makes one attempt.
-func (s *Source) ask(ctx context.Context, held string, patient time.Duration) (*answer, error) {
+func (s *Source) ask(ctx context.Context, held string, patient time.Duration) (_ *answer, err error) {
+	defer recovered(&err)
 	c, err := s.options.connect(s.address)
 	if err != nil {
 		return nil, &refusal{err: err}
@@ -187,17 +197,46 @@ func readBody(res *http.Response, limit int64) ([]byte, error) {
 }
 
 // inspect reads an archive strictly, to its end.
-func (o Options) inspect(ctx context.Context, content []byte) error {
-	var err error
+func (o Options) inspect(ctx context.Context, content []byte) (err error) {
+	defer recovered(&err)
 	if o.Inspect != nil {
 		err = o.Inspect(ctx, content)
 	} else {
 		_, err = bundle.DigestSources(ctx, o.Limits, []bundle.Source{{Name: "archive", Archive: content}})
 	}
+	return unnamed(err)
+}
+
+// admit says why an archive that a server sent is not used.
+func (o Options) admit(ctx context.Context, content []byte) (err error) {
+	if o.Admit == nil {
+		return o.inspect(ctx, content)
+	}
+	defer recovered(&err)
+	return unnamed(o.Admit(ctx, content))
+}
+
+// unnamed is an error without the name of the source: who asks says it.
+func unnamed(err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) == 1 {
+		err = all.Unwrap()[0]
+	}
 	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), `bundle "`) {
-		return inner // without the name of the source: who asks says it
+		return inner
 	}
 	return err
+}
+
+// recovered makes an error of a panic: a library's, on what a server sent, must not end the
+// process. What the panic says may quote it.
+func recovered(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case runtime.Error:
+		*err = fmt.Errorf("reading what the server sent panicked: %w", p)
+	default:
+		*err = fmt.Errorf("reading what the server sent panicked: %T", p)
+	}
 }
 
 func digestOf(content []byte) string {

@@ -154,19 +154,30 @@ func removeLeft(path string) {
 }
 
 // Kept is the archive that is kept in the directory, if it is whole, of this URL, within
-// the limits, and nobody else's. What is there and is not is said in the log.
+// the limits, and nobody else's. What is there and is not is said in the log, once for each
+// run of the same cause.
 func (s *Source) Kept() (Archive, bool) {
 	if s.options.Directory == "" {
 		return Archive{}, false
 	}
 	a, err := s.readKept()
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			s.options.Logger.Warn("the kept bundle is not used", "source", s.Name(), "error", err.Error())
-		}
-		return Archive{}, false
+	s.sayUnread(err)
+	return a, err == nil
+}
+
+// sayUnread says why what is kept is not used, once for each run of the same cause.
+func (s *Source) sayUnread(err error) {
+	cause := ""
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		cause = err.Error()
 	}
-	return a, true
+	s.keeping.Lock()
+	said := s.unread == cause
+	s.unread = cause
+	s.keeping.Unlock()
+	if cause != "" && !said {
+		s.options.Logger.Warn("the kept bundle is not used", "source", s.Name(), "error", cause)
+	}
 }
 
 func (s *Source) readKept() (Archive, error) {

@@ -38,6 +38,7 @@ type pull struct {
 	bundle   digest.Digest
 	sizes    map[digest.Digest]int64
 	content  []byte
+	refused  error // why content was not admitted
 }
 
 // registryClient asks a registry with the credentials that it wants: its own, or those of
@@ -83,7 +84,7 @@ func (e *exchange) askRegistry(ctx context.Context) error {
 	case p.content == nil:
 		return errors.New("the registry has not sent the bundle")
 	}
-	e.answer = &answer{content: p.content, etag: p.manifest.String()}
+	e.answer = &answer{content: p.content, etag: p.manifest.String(), refused: p.refused}
 	return nil
 }
 
@@ -250,7 +251,7 @@ func (p *pull) readManifest(text []byte) error {
 	return nil
 }
 
-// readBlob keeps the bundle, once it is read strictly.
+// readBlob keeps the bundle, once it is known whether it is admitted.
 func (p *pull) readBlob(ctx context.Context, name digest.Digest, body []byte) error {
 	p.mu.Lock()
 	isBundle := name == p.bundle
@@ -258,11 +259,12 @@ func (p *pull) readBlob(ctx context.Context, name digest.Digest, body []byte) er
 	if !isBundle {
 		return nil
 	}
-	if err := p.options.inspect(ctx, body); err != nil {
-		return err
+	refused := p.options.admit(ctx, body)
+	if refused != nil && ctx.Err() != nil {
+		return refused
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.content = body
+	p.content, p.refused = body, refused
 	return nil
 }

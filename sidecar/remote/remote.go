@@ -39,21 +39,25 @@ type Options struct {
 	Directory string
 	// Limits bound an archive. Its compressed size is bounded by TotalBytes too.
 	Limits bundle.Limits
-	// Inspect says what is wrong with an archive before it is held or used. It must read it
-	// strictly, to its end, within the limits. Nil is [bundle.DigestSources] of a source that
-	// is not signed; of one that must be, whoever has its signers gives them to the same.
+	// Inspect says what is wrong with an archive before it is used. It must read it strictly,
+	// to its end, within the limits. Nil is [bundle.DigestSources] of a source that is not
+	// signed; of one that must be, whoever has its signers gives them to the same.
 	Inspect func(ctx context.Context, archive []byte) error
+	// Admit is asked in the place of Inspect about what a server sent, and may refuse more: a
+	// signature, say, or an old revision. What it refuses never becomes [Source.Latest]. It is
+	// asked again by [Source.Again]. Nil is Inspect.
+	Admit func(ctx context.Context, archive []byte) error
 	// UserAgent is what servers are told; empty, it is postern.
 	UserAgent string
 	// Logger is told of failures, once for each run of the same, and of the recovery; nil
-	// discards.
+	// discards. Of archives that are refused it is not: the status has them.
 	Logger *slog.Logger
 	// Now is the clock of what is stamped; nil is [time.Now].
 	Now func() time.Time
 }
 
-// An Archive is a .tar.gz that a server sent, whole, and that the strict reader took. That
-// the bundle in it is good is not said.
+// An Archive is a .tar.gz that a server sent, whole, and that was admitted. That the bundle in
+// it is good is not said.
 type Archive struct {
 	// Content is shared: it must not be changed.
 	Content []byte
@@ -84,13 +88,16 @@ type Status struct {
 	// Attempted is when the last attempt ended, Next when the next begins.
 	Attempted time.Time `json:"attempted,omitzero"`
 	Next      time.Time `json:"next,omitzero"`
-	// Error is why the last attempt failed, empty where it did not.
+	// Error is why the last attempt failed, or what it said is refused; else it is empty.
 	Error string `json:"error,omitempty"`
+	// Refused is the archive that the server says and that was not admitted, nil where there
+	// is none.
+	Refused *Refused `json:"refused,omitempty"`
 	// ETag and Digest are those of [Source.Latest].
 	ETag   string `json:"etag,omitempty"`
 	Digest string `json:"digest,omitempty"`
-	// Fetches counts answers with an archive, Unchanged those that there is no other, and
-	// Failures all other attempts.
+	// Fetches counts answers with an archive, Unchanged those that there is no other than was
+	// sent last, and Failures all other attempts and the archives that are refused.
 	Fetches   uint64 `json:"fetches"`
 	Unchanged uint64 `json:"unchanged"`
 	Failures  uint64 `json:"failures"`
@@ -98,4 +105,12 @@ type Status struct {
 	Bytes uint64 `json:"bytes"`
 	// LongPolling says that the server holds requests until there is news.
 	LongPolling bool `json:"long_polling"`
+}
+
+// Refused is an archive that a server sent and that was not admitted. Its server is not asked
+// for it again.
+type Refused struct {
+	Digest string    `json:"digest"`
+	Since  time.Time `json:"since"`
+	Error  string    `json:"error"`
 }

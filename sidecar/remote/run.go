@@ -19,10 +19,11 @@ const (
 
 // Run asks the server until ctx ends, and returns nil then: at once unless it was asked
 // before, then by the rules of [Options]. After each archive that differs from the one
-// before, also one that [Source.Fetch] got meanwhile, it calls changed and waits for it. It
+// before, refused or not, also one that [Source.Fetch] got or [Source.Again] admitted
+// meanwhile, it calls changed and waits for it. It
 // must run once at a time. It leaves no goroutine, no connection and no temporary file.
 func (s *Source) Run(ctx context.Context, changed func()) error {
-	told := s.Status().Digest
+	told := s.news()
 	for {
 		timer := time.NewTimer(time.Until(s.next()))
 		select {
@@ -37,8 +38,8 @@ func (s *Source) Run(ctx context.Context, changed func()) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if digest := s.Status().Digest; digest != told {
-			told = digest
+		if news := s.news(); news != told {
+			told = news
 			if changed != nil {
 				changed()
 			}
@@ -46,10 +47,12 @@ func (s *Source) Run(ctx context.Context, changed func()) error {
 	}
 }
 
-// Fetch makes one attempt now, after one that is under way; one that the server holds until
-// there is news is given up for it. An error names the source and the cause, and holds no
-// secret; nothing is lost by it.
+// Fetch looks again at what was refused, as [Source.Again], and makes one attempt now, after
+// one that is under way; one that the server holds until there is news is given up for it. An
+// error names the source and the cause, which may be that what the server says is refused, and
+// holds no secret; nothing is lost by it.
 func (s *Source) Fetch(ctx context.Context) error {
+	s.Again(ctx)
 	s.mu.Lock()
 	s.hurried++
 	if s.giveUp != nil {
@@ -74,10 +77,7 @@ func (s *Source) attempt(ctx context.Context) error {
 	}
 	defer func() {
 		<-s.turn
-		select {
-		case s.poked <- struct{}{}:
-		default: // it is said already
-		}
+		s.poke()
 	}()
 	s.warnExposed()
 	asking, cancel := context.WithCancel(ctx)
@@ -94,8 +94,7 @@ func (s *Source) attempt(ctx context.Context) error {
 	case err != nil:
 		return s.failed(err)
 	}
-	s.answered(got, patient, time.Since(began))
-	return nil
+	return s.answered(got, patient, time.Since(began))
 }
 
 // next is when the next attempt begins.
@@ -105,13 +104,16 @@ func (s *Source) next() time.Time {
 	return s.due
 }
 
-// before is what an attempt is made with: what the server calls the archive that is held,
-// and how long the server may hold the request. One that it may is ended by giveUp.
+// before is what an attempt is made with: what the server calls the archive that it sent last,
+// refused or not, and how long it may hold the request. One that it may is ended by giveUp.
 func (s *Source) before(giveUp func()) (held string, patient time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.latest != nil {
 		held = s.latest.ETag
+	}
+	if s.refused != nil && s.refused.archive.ETag != "" {
+		held = s.refused.archive.ETag
 	}
 	if s.patient && s.hurried == 0 {
 		patient, s.giveUp = s.options.Long, giveUp
@@ -119,23 +121,20 @@ func (s *Source) before(giveUp func()) (held string, patient time.Duration) {
 	return held, patient
 }
 
-// answered takes what an attempt came to.
-func (s *Source) answered(got *answer, patient, took time.Duration) {
+// answered takes what an attempt came to. An error is why what the server says is refused.
+func (s *Source) answered(got *answer, patient, took time.Duration) error {
 	now := s.options.Now()
 	s.mu.Lock()
-	recovered := s.status.Error != ""
-	s.inARow, s.status.Error = 0, ""
+	wasDown := s.inARow > 0
+	s.inARow = 0
 	s.status.Reached = now
 	if got.content == nil {
 		s.status.Unchanged++
-	} else {
-		s.status.Fetches++
-		s.status.Bytes += uint64(len(got.content))
-		a := Archive{Content: got.content, ETag: got.etag, Digest: digestOf(got.content), FetchedAt: now}
-		if s.latest != nil && s.latest.Digest == a.Digest {
-			a.Content, a.FetchedAt = s.latest.Content, s.latest.FetchedAt
+		if s.refused != nil && s.refused.archive.ETag != got.etag {
+			s.refused = nil // the server is back at what was admitted before
 		}
-		s.latest = &a
+	} else {
+		s.take(got, now)
 	}
 	// Whether a server holds requests, one that it was not to hold does not tell.
 	if patient > 0 || got.content != nil {
@@ -149,21 +148,25 @@ func (s *Source) answered(got *answer, patient, took time.Duration) {
 		wait = min(breath, s.options.Min)
 	}
 	s.schedule(now, wait)
-	digest := s.latest.digest()
+	err := s.sayRefused()
+	newest := s.latest.digest()
 	s.mu.Unlock()
-	s.stillNewest(digest, now)
-	if recovered {
+	if err == nil {
+		s.stillNewest(newest, now)
+	}
+	if wasDown {
 		s.options.Logger.Info("bundle source is reached again", "source", s.Name())
 	}
+	return err
 }
 
 // failed takes why an attempt came to nothing.
 func (s *Source) failed(err error) error {
-	named := &fault{s.Name() + ": " + err.Error(), err}
+	named := s.named(err)
 	now := s.options.Now()
 	s.mu.Lock()
-	repeated := s.status.Error == named.text
-	s.status.Error = named.text
+	repeated := s.status.Error == named.Error()
+	s.status.Error = named.Error()
 	s.status.Failures++
 	wait := outbound.Backoff(s.inARow, firstBackoff, s.options.Max)
 	s.inARow++

@@ -25,10 +25,12 @@ type Source struct {
 
 	keeping sync.Mutex // keeps two from writing one file, and guards onDisk
 	onDisk  string     // the digest of what is kept, as far as is known
+	unread  string     // why what is kept was not used when it was last read
 
 	mu      sync.Mutex // guards what follows
 	status  Status
 	latest  *Archive
+	refused *refusedArchive // what the server says in the place of latest; nil where it is latest
 	due     time.Time       // when the next attempt begins, by the real clock
 	inARow  int             // failures since the last answer
 	warned  map[string]bool // files of secrets that everybody can read
@@ -97,7 +99,7 @@ func (o Options) check(a *address) error {
 // source.
 func (s *Source) Name() string { return s.address.name }
 
-// Latest is the archive that the server said last, in this process.
+// Latest is the archive that the server said last, in this process, and that was admitted.
 func (s *Source) Latest() (Archive, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +117,9 @@ func (s *Source) Status() Status {
 	status.Source = s.Name()
 	if s.latest != nil {
 		status.ETag, status.Digest = s.latest.ETag, s.latest.Digest
+	}
+	if r := s.refused; r != nil {
+		status.Refused = &Refused{Digest: r.archive.Digest, Since: r.archive.FetchedAt, Error: r.err.Error()}
 	}
 	return status
 }

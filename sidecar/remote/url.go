@@ -82,16 +82,23 @@ func (e *exchange) take(ctx context.Context, asked *http.Request, res *http.Resp
 	if err != nil {
 		return nil, err
 	}
-	if err := e.options.inspect(ctx, content); err != nil {
-		return nil, err
+	refused := e.options.admit(ctx, content)
+	if refused != nil && (ctx.Err() != nil || !framed(res)) {
+		return nil, refused
 	}
 	kind := res.Header.Get("Content-Type")
-	e.answer = &answer{content: content, etag: usable(res.Header.Get("ETag")), patient: kind == longPollType}
+	e.answer = &answer{content: content, etag: usable(res.Header.Get("ETag")), patient: kind == longPollType, refused: refused}
 	empty, err := emptyArchive()
 	if err != nil {
 		return nil, err
 	}
 	return reply(asked, http.StatusOK, http.Header{"Etag": {e.answer.etag}, "Content-Type": {kind}}, empty), nil
+}
+
+// framed reports whether an answer says where it ends. One that does not may be cut off
+// unseen, so that its ETag is another archive's.
+func framed(res *http.Response) bool {
+	return res.ContentLength >= 0 || len(res.TransferEncoding) > 0 || res.ProtoMajor >= 2
 }
 
 // maxETag bounds what is sent back with every request.

@@ -81,10 +81,10 @@ func (s *supply) tryAgain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			s.source.Again(ctx)
 			if s.reload.Load().Error != "" {
 				_ = s.loadBundle(ctx) // reported as in Reload
 			}
-			s.source.KeepAgain()
 		}
 	}
 }

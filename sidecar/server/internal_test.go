@@ -126,6 +126,11 @@ func TestBuild_panic(t *testing.T) {
 	if s.current.Load() != nil || !strings.Contains(s.reload.Load().Error, "boom") {
 		t.Errorf("after a panic: %+v", s.reload.Load())
 	}
+	s.reads(func(context.Context) (string, error) { panic("bang") }, nil)
+	s.Reload(t.Context())
+	if s.current.Load() != nil || !strings.Contains(s.reload.Load().Error, "bang") {
+		t.Errorf("after a panic in Digest: %+v", s.reload.Load())
+	}
 }
 
 // A scarce listener has connections only after a while.

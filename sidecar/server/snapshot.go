@@ -60,38 +60,70 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	s.bundleTurn.Lock()
 	defer s.bundleTurn.Unlock()
 	source := s.view()
-	digest, err := source.Digest(ctx)
-	last := s.reload.Load()
+	now, err := digest(ctx, source)
 	if err == nil {
-		if current := s.current.Load(); current != nil && current.bundle.Digest == digest {
-			if last.Error != "" {
-				s.reload.Store(&reload{At: s.now(), Digest: digest})
-				s.log.Info("bundle is as it was before the failed reload", "digest", digest)
-			}
-			return nil
+		if current := s.current.Load(); current != nil && current.bundle.Digest == now {
+			return s.unchanged(now, source.Refused)
 		}
 	}
 	var next *snapshot
 	if err == nil {
-		next, err = s.settled(ctx, source, digest)
+		next, err = s.settled(ctx, source, now)
 	}
 	if err != nil && s.current.Load() == nil {
-		next, source, err = s.fromKept(ctx, source, digest, err)
+		next, source, err = s.fromKept(ctx, source, now, err)
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // the server ends; the source is not to blame
 	}
 	if err != nil {
-		failed := &reload{At: s.now(), Digest: digest, Error: err.Error()}
-		if last.Error != failed.Error || last.Digest != digest {
-			s.reloaded(err)
-			s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names(), "error", err)
-		}
+		s.refused(now, err)
 		// What a hostile archive unfolded to is not kept for the next one.
 		debug.FreeOSMemory()
-		s.reload.Store(failed)
 		return err
 	}
+	s.decide(next, source)
+	if source.Refused != nil {
+		s.refused(next.bundle.Digest, source.Refused)
+	}
+	return source.Refused
+}
+
+// digest is that of a view. A panic in a library is an error here.
+func digest(ctx context.Context, source origin.View) (_ string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the bundle panicked: %v", p)
+		}
+	}()
+	return source.Digest(ctx)
+}
+
+// unchanged notes that what decides is what the sources say, but for what is refused of them.
+func (s *supply) unchanged(digest string, refused error) error {
+	if refused != nil {
+		s.refused(digest, refused)
+		return refused
+	}
+	if s.reload.Load().Error != "" {
+		s.reload.Store(&reload{At: s.now(), Digest: digest})
+		s.log.Info("bundle is as it was before the failed reload", "digest", digest)
+	}
+	return nil
+}
+
+// refused notes why what the sources say is not loaded. The same is reported once.
+func (s *supply) refused(digest string, err error) {
+	last, failed := s.reload.Load(), &reload{At: s.now(), Digest: digest, Error: err.Error()}
+	if last.Error != failed.Error || last.Digest != digest {
+		s.reloaded(err)
+		s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names(), "error", err)
+	}
+	s.reload.Store(failed)
+}
+
+// decide has a snapshot decide from now on.
+func (s *supply) decide(next *snapshot, source origin.View) {
 	if source.Instead != nil {
 		s.log.Warn("the bundle that was kept decides", "error", source.Instead)
 	}
@@ -110,7 +142,6 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	if next.bundle.Size() >= largeBundle {
 		debug.FreeOSMemory()
 	}
-	return nil
 }
 
 // largeBundle is the size, in bytes, from which what loading took is given back at once: it
@@ -125,14 +156,14 @@ func (s *supply) fromKept(ctx context.Context, latest origin.View, tried string,
 		return nil, latest, cause
 	}
 	cause = errors.Join(latest.Instead, cause)
-	digest, err := source.Digest(ctx)
+	now, err := digest(ctx, source)
 	if err != nil {
 		return nil, source, errors.Join(cause, err)
 	}
-	if digest == tried {
+	if now == tried {
 		return nil, source, cause
 	}
-	next, err := s.settled(ctx, source, digest)
+	next, err := s.settled(ctx, source, now)
 	if err != nil {
 		return nil, source, errors.Join(cause, fmt.Errorf("and what was kept: %w", err))
 	}
@@ -147,7 +178,7 @@ func (s *supply) settled(ctx context.Context, source origin.View, before string)
 	if err != nil {
 		return nil, err
 	}
-	after, err := source.Digest(ctx)
+	after, err := digest(ctx, source)
 	if err != nil {
 		return nil, err
 	}

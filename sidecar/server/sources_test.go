@@ -57,6 +57,7 @@ type bundleServer struct {
 	content []byte
 	version int
 	down    atomic.Bool
+	sent    atomic.Int64 // how often the archive was sent
 }
 
 func publishing(t testing.TB, content []byte) *bundleServer {
@@ -76,6 +77,7 @@ func publishing(t testing.TB, content []byte) *bundleServer {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
+		b.sent.Add(1)
 		w.Header().Set("Content-Type", "application/gzip")
 		_, _ = w.Write(content)
 	}))
@@ -104,7 +106,10 @@ type origin struct {
 	Name, Revision, Digest string
 	Kept, Stale            bool
 	Unkept                 string
-	Server                 *struct{ Error string }
+	Server                 *struct {
+		Error   string
+		Refused *struct{ Digest, Error string }
+	}
 }
 
 func (s *sidecar) origins() []origin {
