@@ -12,6 +12,8 @@ type Status struct {
 	// Revision and Digest are of its part of the bundle that decides.
 	Revision string `json:"revision,omitzero"`
 	Digest   string `json:"digest,omitzero"`
+	// SignedBy is the id of the key that verified its signature, where it must be signed.
+	SignedBy string `json:"signed_by,omitzero"`
 	// Kept is whether that is not what its server said last: it was out of reach since the
 	// start, or what it says is refused, for itself or with the others.
 	Kept bool `json:"kept,omitzero"`
@@ -43,7 +45,7 @@ func (o *origin) status() Status {
 	}
 	o.mu.Unlock()
 	if last != nil {
-		st.Revision, st.Digest = last.Revision, last.Digest
+		st.Revision, st.Digest, st.SignedBy = last.Revision, last.Digest, last.Signer
 	}
 	if o.remote != nil {
 		server := o.remote.Status()

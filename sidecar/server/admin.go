@@ -52,25 +52,29 @@ func (s *Server) readiness() Readiness {
 	return r
 }
 
-// Status is the answer to GET /v1/status.
+// Status is the answer to GET /v1/status: what is looked for first is first, and what is long
+// is last.
 type Status struct {
-	Version   string            `json:"version"`
-	Readiness Readiness         `json:"readiness"`
-	Listeners map[string]string `json:"listeners"`
-	Sources   []string          `json:"sources"`
+	Version   string    `json:"version"`
+	Readiness Readiness `json:"readiness"`
+	// Revision and Digest are those of Bundle, empty where there is none.
+	Revision string `json:"revision"`
+	Digest   string `json:"digest"`
 	// Origins are the sources one by one, with what their servers said.
 	Origins []origin.Status `json:"origins,omitempty"`
-	Bundle  *BundleStatus   `json:"bundle"`
 	Reload  *reload         `json:"last_reload"`
-	Issuers []IssuerStatus  `json:"issuers"`
+	// DecisionLog is how the decision log does.
+	DecisionLog audit.Status      `json:"decision_log"`
+	Listeners   map[string]string `json:"listeners"`
+	Sources     []string          `json:"sources"`
+	Issuers     []IssuerStatus    `json:"issuers"`
 	// TLS are the certificates of the listeners that speak it, by listener, and Clients the
 	// tokens of those who may ask about others.
 	TLS     map[string]certificate.Status `json:"tls,omitempty"`
 	Clients *client.Status                `json:"clients,omitempty"`
+	Bundle  *BundleStatus                 `json:"bundle"`
 	// Shadow is the bundle that decides nothing and is compared with what does.
 	Shadow *ShadowStatus `json:"shadow,omitempty"`
-	// DecisionLog is how the decision log does.
-	DecisionLog audit.Status `json:"decision_log"`
 }
 
 // BundleStatus is the bundle that decides.
@@ -78,8 +82,8 @@ type BundleStatus struct {
 	Revision string       `json:"revision"`
 	Digest   string       `json:"digest"`
 	LoadedAt time.Time    `json:"loaded_at"`
-	Files    []FileStatus `json:"files"`
 	Warnings []string     `json:"warnings"`
+	Files    []FileStatus `json:"files"`
 	// Entrypoints are what decides, and what decisions are shared by.
 	Entrypoints []EntrypointStatus `json:"entrypoints"`
 }
@@ -119,7 +123,7 @@ func (s *Server) status() Status {
 		DecisionLog: s.audit.Status(),
 	}
 	if snap := s.current.Load(); snap != nil {
-		st.Bundle = snap.status()
+		st.Bundle, st.Revision, st.Digest = snap.status(), snap.bundle.Revision, snap.bundle.Digest
 	}
 	st.Shadow = s.shadow.status()
 	if len(s.identities) > 0 {

@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -213,6 +215,16 @@ func TestAdmin_metrics(t *testing.T) {
 	}
 }
 
+// names are the first groups of matches.
+func names(matches [][]string) []string {
+	all := make([]string, len(matches))
+	for i, m := range matches {
+		all[i] = m[1]
+	}
+	return all
+}
+
+// TestAdmin_status: the members are there, what is looked for first before what is long.
 func TestAdmin_status(t *testing.T) {
 	dir := t.TempDir()
 	revision(t, dir, 1)
@@ -221,6 +233,8 @@ func TestAdmin_status(t *testing.T) {
 	var status struct {
 		Version   string
 		Readiness struct{ Ready bool }
+		Revision  string
+		Digest    string
 		Listeners map[string]string
 		Sources   []string
 		Bundle    struct {
@@ -237,7 +251,7 @@ func TestAdmin_status(t *testing.T) {
 				Why, Reads       []string
 			}
 		}
-		LastReload struct{ At, Digest, Error string } `json:"last_reload"`
+		LastReload struct{ At, Revision, Digest, Error string } `json:"last_reload"`
 		Issuers    []struct {
 			Issuer string
 			Keys   struct {
@@ -250,7 +264,13 @@ func TestAdmin_status(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.Body), &status); err != nil {
 		t.Fatalf("%s: %v", a.Body, err)
 	}
+	if members := regexp.MustCompile(`(?m)^  "(\w+)"`).FindAllStringSubmatch(a.Body, -1); fmt.Sprint(names(members)) != "[version readiness revision digest origins last_reload decision_log listeners sources issuers bundle]" {
+		t.Errorf("the members are %s", names(members))
+	}
 	b := status.Bundle
+	if status.Revision != b.Revision || status.Digest != b.Digest {
+		t.Errorf("the bundle is %s %s, and what is inside it %s %s", status.Revision, status.Digest, b.Revision, b.Digest)
+	}
 	if status.Version != "test" || !status.Readiness.Ready || status.Listeners["http"] != strings.TrimPrefix(s.url, "http://") ||
 		status.Listeners["admin"] != strings.TrimPrefix(s.admin, "http://") || !slices.Equal(status.Sources, []string{dir}) {
 		t.Errorf("server: %s", a.Body)
@@ -274,7 +294,7 @@ func TestAdmin_status(t *testing.T) {
 	if slices.Sort(files); !slices.Equal(files, []string{".manifest", "rules.rego"}) {
 		t.Errorf("files: %v in %s", files, a.Body)
 	}
-	if status.LastReload.Digest != b.Digest || status.LastReload.Error != "" || status.LastReload.At == "" {
+	if status.LastReload.Digest != b.Digest || status.LastReload.Revision != b.Revision || status.LastReload.Error != "" || status.LastReload.At == "" {
 		t.Errorf("reload: %s", a.Body)
 	}
 	if len(status.Issuers) != 1 || status.Issuers[0].Issuer != issuer || status.Issuers[0].Keys.Keys != 1 || status.Issuers[0].Keys.Digest == "" {

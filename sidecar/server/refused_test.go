@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -21,6 +22,21 @@ func pair(t testing.TB, rules, model *bundleServer, members string, more ...stri
 	c := remotely(t, rules.URL, members, more...)
 	c.Bundles = append(c.Bundles, remotely(t, model.URL, "").Bundles...)
 	return c
+}
+
+// A tried is what status says of the last load.
+type tried struct{ Revision, Digest, Error string }
+
+func (s *sidecar) lastReload() tried {
+	s.t.Helper()
+	var status struct {
+		Last tried `json:"last_reload"`
+	}
+	a := s.do("GET", "admin:/v1/status", "")
+	if err := json.Unmarshal([]byte(a.Body), &status); err != nil {
+		s.t.Fatalf("%s: %v", a.Body, err)
+	}
+	return status.Last
 }
 
 // asked waits until a server was asked a few times more, and wants that it sent nothing
@@ -58,7 +74,7 @@ func TestRefused_others(t *testing.T) {
 			s.says(good, "two")
 			s.asked(rules)
 			o := s.origins()
-			if !o[0].Kept || o[0].Revision != "2" || o[1].Kept || o[0].Server.Refused == nil ||
+			if !o[0].Kept || o[0].Revision != "2" || o[0].SignedBy != "ci" || o[1].SignedBy != "" || o[1].Kept || o[0].Server.Refused == nil ||
 				!strings.Contains(o[0].Server.Error, cause) || !strings.Contains(o[0].Server.Refused.Error, cause) {
 				t.Errorf("origins = %+v, %+v, %+v", o, o[0].Server, o[0].Server.Refused)
 			}
@@ -102,7 +118,10 @@ func TestRefused_together(t *testing.T) {
 	broken := sayingBundle("2", "two")
 	broken["more.rego"] = "package postern.extend\n\ndeny contains undefined_function(1)\n"
 	rules.publish(tarball(t, broken))
-	eventually(t, "the load is refused", func() bool { return strings.Contains(s.do("GET", "admin:/v1/status", "").Body, "undefined_function") })
+	eventually(t, "the load is refused", func() bool { return strings.Contains(s.lastReload().Error, "undefined_function") })
+	if last := s.lastReload(); last.Revision != "2,m1" {
+		t.Errorf("last_reload = %+v, want the revision that is refused", last)
+	}
 	model.publish(tarball(t, modelBundle("m2")))
 	eventually(t, "the news are there", func() bool { return s.origins()[1].Kept })
 	s.says(good, "one")

@@ -12,8 +12,8 @@ type ShadowStatus struct {
 	// Origins are the sources one by one.
 	Origins []origin.Status `json:"origins,omitempty"`
 	Sample  float64         `json:"sample"`
-	Bundle  *BundleStatus   `json:"bundle"`
 	Reload  *reload         `json:"last_reload"`
+	Bundle  *BundleStatus   `json:"bundle"`
 }
 
 func (s *shadow) status() *ShadowStatus {

@@ -45,12 +45,24 @@ type supply struct {
 	bundleTurn sync.Mutex               // keeps loads of the bundle from overlapping
 }
 
-// A reload is the outcome of the last attempt to load a bundle.
+// A reload is the outcome of the last attempt to load a bundle. Revision and Digest are of what
+// was tried, empty where it could not be read; where a source was refused for itself, they are
+// of the rest with what stands for it.
 type reload struct {
-	At     time.Time `json:"at"`
-	Digest string    `json:"digest,omitzero"`
-	Error  string    `json:"error,omitzero"`
+	At       time.Time `json:"at"`
+	Revision string    `json:"revision,omitzero"`
+	Digest   string    `json:"digest,omitzero"`
+	Error    string    `json:"error,omitzero"`
 }
+
+// An unfit bundle could be read, and is not to decide.
+type unfit struct {
+	revision string
+	err      error
+}
+
+func (u *unfit) Error() string { return u.err.Error() }
+func (u *unfit) Unwrap() error { return u.err }
 
 // loadBundle brings the snapshot up to date with the source. All that can fail happens
 // before the one pointer is swapped; a bad bundle changes nothing. Content that is
@@ -63,7 +75,7 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	now, err := digest(ctx, source)
 	if err == nil {
 		if current := s.current.Load(); current != nil && current.bundle.Digest == now {
-			return s.unchanged(now, source.Refused)
+			return s.unchanged(current.bundle, source.Refused)
 		}
 	}
 	var next *snapshot
@@ -84,7 +96,7 @@ func (s *supply) loadBundle(ctx context.Context) error {
 	}
 	s.decide(next, source)
 	if source.Refused != nil {
-		s.refused(next.bundle.Digest, source.Refused)
+		s.refused(next.bundle.Digest, &unfit{next.bundle.Revision, source.Refused})
 	}
 	return source.Refused
 }
@@ -100,14 +112,14 @@ func digest(ctx context.Context, source origin.View) (_ string, err error) {
 }
 
 // unchanged notes that what decides is what the sources say, but for what is refused of them.
-func (s *supply) unchanged(digest string, refused error) error {
+func (s *supply) unchanged(b bundle.Summary, refused error) error {
 	if refused != nil {
-		s.refused(digest, refused)
+		s.refused(b.Digest, &unfit{b.Revision, refused})
 		return refused
 	}
 	if s.reload.Load().Error != "" {
-		s.reload.Store(&reload{At: s.now(), Digest: digest})
-		s.log.Info("bundle is as it was before the failed reload", "digest", digest)
+		s.reload.Store(&reload{At: s.now(), Revision: b.Revision, Digest: b.Digest})
+		s.log.Info("bundle is as it was before the failed reload", "digest", b.Digest)
 	}
 	return nil
 }
@@ -115,6 +127,9 @@ func (s *supply) unchanged(digest string, refused error) error {
 // refused notes why what the sources say is not loaded. The same is reported once.
 func (s *supply) refused(digest string, err error) {
 	last, failed := s.reload.Load(), &reload{At: s.now(), Digest: digest, Error: err.Error()}
+	if u, ok := errors.AsType[*unfit](err); ok {
+		failed.Revision = u.revision
+	}
 	if last.Error != failed.Error || last.Digest != digest {
 		s.reloaded(err)
 		s.log.Error("bundle refused", "kept", s.current.Load() != nil, "sources", s.source.Names(), "error", err)
@@ -129,7 +144,7 @@ func (s *supply) decide(next *snapshot, source origin.View) {
 	}
 	s.current.Store(next)
 	source.Accept(next.bundle)
-	s.reload.Store(&reload{At: next.loadedAt, Digest: next.bundle.Digest})
+	s.reload.Store(&reload{At: next.loadedAt, Revision: next.bundle.Revision, Digest: next.bundle.Digest})
 	s.reloaded(nil)
 	s.log.Info("bundle loaded", "revision", next.bundle.Revision, "digest", next.bundle.Digest, "files", len(next.bundle.Files))
 	warnings := slices.Concat(next.bundle.Warnings, next.policy.Warnings())
@@ -230,12 +245,12 @@ func (s *supply) compile(ctx context.Context, source origin.View) (next *snapsho
 		return nil, err
 	}
 	if err := source.Ordered(b.Summary); err != nil {
-		return nil, err
+		return nil, &unfit{b.Revision, err}
 	}
 	bound := &policy.Bound{Deadline: s.config.Policy.Deadline, Abandoned: abandonedEvaluations}
 	p, err := policy.New(ctx, b, bound, s.policyOptions())
 	if err != nil {
-		return nil, err
+		return nil, &unfit{b.Revision, err}
 	}
 	return &snapshot{policy: p, bundle: b.Summary, bound: bound, mask: p.LogMask(), loadedAt: s.now()}, nil
 }

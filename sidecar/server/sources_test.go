@@ -106,6 +106,7 @@ type origin struct {
 	Name, Revision, Digest string
 	Kept, Stale            bool
 	Unkept                 string
+	SignedBy               string `json:"signed_by"`
 	Server                 *struct {
 		Error   string
 		Refused *struct{ Digest, Error string }
