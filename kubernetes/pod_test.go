@@ -189,17 +189,16 @@ type volumeSet struct {
 	swaps int
 }
 
-// renderPod renders the example with keys of the test, and makes of its Deployment a pod
-// that podman can run.
-func renderPod(t testing.TB) (*corev1.Pod, *volumeSet) {
+// exampleValues is a file with values for the example that has keys of the test, and a token
+// of a member that they verify.
+func exampleValues(t testing.TB) (file, token string) {
 	t.Helper()
 	key, err := mint.NewKey("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	volumes := &volumeSet{dirs: map[string]string{}}
 	now := time.Now().Unix()
-	volumes.token, err = key.Sign(map[string]any{
+	token, err = key.Sign(map[string]any{
 		"iss": "https://clerk.example.com", "sub": "user_1", "sid": "sess_1", "azp": "https://app.example.com", "v": 2,
 		"iat": now, "nbf": now, "exp": now + 3600, "o": map[string]any{"id": "org_1", "slg": "one", "rol": "member"},
 	})
@@ -222,8 +221,18 @@ func renderPod(t testing.TB) (*corev1.Pod, *volumeSet) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "values.yaml")
+	file = filepath.Join(t.TempDir(), "values.yaml")
 	write(t, file, string(values))
+	return file, token
+}
+
+// renderPod renders the example with keys of the test, and makes of its Deployment a pod
+// that podman can run.
+func renderPod(t testing.TB) (*corev1.Pod, *volumeSet) {
+	t.Helper()
+	volumes := &volumeSet{dirs: map[string]string{}}
+	file, token := exampleValues(t)
+	volumes.token = token
 	all := objects(t, set{name: "pod", chart: "example-app", values: file}.render(t))
 	spec := pods(all)[0].Spec
 	convert(t, &spec, all, volumes)

@@ -3,11 +3,7 @@ package server_test
 import (
 	"encoding/hex"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"postern/testdata/collector"
@@ -15,14 +11,10 @@ import (
 )
 
 // otelCollector starts an OpenTelemetry Collector that passes on to c all that it takes at its
-// two addresses. Its log is shown where the test fails.
+// two addresses.
 func otelCollector(t *testing.T, c *collector.Collector) (overHTTP, overGRPC string) {
 	t.Helper()
-	program := os.Getenv("TEST_OTELCOL")
-	if program == "" {
-		program = harness.Program(t, "otelcol")
-	}
-	overHTTP, overGRPC = unusedAddress(t), unusedAddress(t)
+	overHTTP, overGRPC = harness.FreeAddress(t), harness.FreeAddress(t)
 	configuration := harness.Write(t, t.TempDir(), "otelcol.yaml", fmt.Sprintf(`
 receivers: {otlp: {protocols: {http: {endpoint: %q}, grpc: {endpoint: %q}}}}
 exporters: {otlp_http: {endpoint: "http://%s"}}
@@ -32,39 +24,10 @@ service:
     traces: {receivers: [otlp], exporters: [otlp_http]}
     metrics: {receivers: [otlp], exporters: [otlp_http]}
 `, overHTTP, overGRPC, c.HTTP))
-	log := &harness.Log{}
-	command := exec.Command(program, "--config", "file:"+configuration)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM) // it may have ended, as Wait says
-		if err := command.Wait(); err != nil || t.Failed() {
-			t.Errorf("the collector ended with %v:\n%s", err, log)
-		}
-	})
-	eventually(t, "the collector listens", func() bool {
-		for _, at := range []string{overHTTP, overGRPC} {
-			connection, err := net.Dial("tcp", at)
-			if err != nil {
-				return false
-			}
-			connection.Close()
-		}
-		return true
-	})
+	collector := harness.Start(t, "otelcol", harness.Program(t, "otelcol"), "--config", "file:"+configuration)
+	collector.Listens(t, overHTTP)
+	collector.Listens(t, overGRPC)
 	return overHTTP, overGRPC
-}
-
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestTelemetry_collector has an OpenTelemetry Collector take traces and metrics over both
