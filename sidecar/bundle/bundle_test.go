@@ -404,7 +404,9 @@ func TestLoad_limits(t *testing.T) {
 			}
 		}
 	}
-	f(func(l *Limits) { l.FileBytes = 15 }, "b.rego: 16 bytes are more than the limit of 15")
+	f(func(l *Limits) { l.Module = 15 }, "b.rego: 16 bytes are more than the limit of 15")
+	f(func(l *Limits) { l.Modules = 15 }, "b.rego: with it the Rego files are larger than 15 bytes in all")
+	f(func(l *Limits) { l.FileBytes = 10 }, "c/d/e/data.yaml: 11 bytes are more than the limit of 10")
 	f(func(l *Limits) { l.DataBytes = 13 }, "a/data.json: 14 bytes are more than the limit of 13")
 	f(func(l *Limits) { l.TotalBytes = 31 }, "than")
 	f(func(l *Limits) { l.Files = 2 }, "more than 2 files")

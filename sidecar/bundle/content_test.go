@@ -190,7 +190,7 @@ func TestModule(t *testing.T) {
 	f("package a\nx := \"\xff\"", "not valid UTF-8")
 	f("\xef\xbb\xbfpackage a\nx := 1", "byte order mark")
 	f("package a\n# METADATA\n# title: [\nx := 1", "p/x.rego:")
-	f("package a\nx := "+strings.Repeat("[", 1<<20), "p/x.rego:2:")
+	f("package a\nx := "+strings.Repeat("[", 1<<18), "p/x.rego:2:")
 
 	// Every mistake of every file is reported.
 	_, err := Load(t.Context(), DefaultLimits(), directory(t, files{"a.rego": "x", "b.rego": "y", "c/data.json": "{"}))

@@ -18,7 +18,7 @@ func (p *parser) readData(f file) {
 	if f.kind == yamlData {
 		decode = decodeYAML
 	}
-	value, err := decode(f.content, p.depth)
+	value, err := decode(f.content, p.room)
 	if err != nil {
 		p.failWith(f, err)
 		return

@@ -27,13 +27,14 @@ type syntaxError struct {
 func (e *syntaxError) Error() string { return e.cause }
 
 // decodeJSON reads one JSON value (RFC 8259) and nothing after it: names unique in each
-// object, valid UTF-8, no deeper than depth, numbers that OPA can compute with.
-func decodeJSON(content []byte, depth int) (any, error) {
+// object, valid UTF-8, no deeper and no more values than there is room for, numbers that
+// OPA can compute with.
+func decodeJSON(content []byte, r *room) (any, error) {
 	d := &jsonDecoder{
 		// object refuses a name that comes twice, since it has them all.
-		dec:   jsontext.NewDecoder(bytes.NewBuffer(content), jsontext.AllowDuplicateNames(true)),
-		depth: depth,
-		seed:  maphash.MakeSeed(),
+		dec:  jsontext.NewDecoder(bytes.NewBuffer(content), jsontext.AllowDuplicateNames(true)),
+		room: r,
+		seed: maphash.MakeSeed(),
 	}
 	value, err := d.value()
 	if err != nil {
@@ -48,8 +49,8 @@ func decodeJSON(content []byte, depth int) (any, error) {
 }
 
 type jsonDecoder struct {
-	dec   *jsontext.Decoder
-	depth int
+	dec  *jsontext.Decoder
+	room *room
 	// recent are strings by their hash, which comes of seed: in a large file, the same few
 	// names and values come again and again, and need not take memory each time.
 	recent [256]any
@@ -73,7 +74,18 @@ func (d *jsonDecoder) text() (s any, length int, err error) {
 	return *known, len(literal), nil
 }
 
+// take makes place for n values of the one that begins or has begun here.
+func (d *jsonDecoder) take(n int) error {
+	if err := d.room.take(n); err != nil {
+		return &syntaxError{d.dec.InputOffset(), err.Error()}
+	}
+	return nil
+}
+
 func (d *jsonDecoder) value() (any, error) {
+	if err := d.take(1); err != nil {
+		return nil, err
+	}
 	if d.dec.PeekKind() == '"' {
 		s, _, err := d.text()
 		return s, err
@@ -94,8 +106,8 @@ func (d *jsonDecoder) value() (any, error) {
 		}
 		return json.Number(number), nil
 	}
-	if d.dec.StackDepth() > d.depth {
-		return nil, &syntaxError{d.dec.InputOffset() - 1, fmt.Sprintf("nested more than %d deep", d.depth)}
+	if d.dec.StackDepth() > d.room.depth {
+		return nil, &syntaxError{d.dec.InputOffset() - 1, fmt.Sprintf("nested more than %d deep", d.room.depth)}
 	}
 	if token.Kind() == '{' {
 		return d.object()
@@ -104,6 +116,9 @@ func (d *jsonDecoder) value() (any, error) {
 }
 
 func (d *jsonDecoder) object() (any, error) {
+	if err := d.take(objectValues - 1); err != nil {
+		return nil, err
+	}
 	members := map[string]any{}
 	for d.dec.PeekKind() != '}' {
 		name, length, err := d.text()

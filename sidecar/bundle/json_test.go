@@ -23,12 +23,12 @@ func TestDecodeJSON_recent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeJSON(content, 8)
+	got, err := decodeJSON(content, Limits{Depth: 8, Values: 100_000}.room())
 	if err != nil || !reflect.DeepEqual(got, any(document)) {
 		t.Errorf("the document is not what was written: %v", err)
 	}
 	escaped := bytes.Replace(content, []byte(`"plan": "pro"`), []byte(`"\u0070lan": "\u0070ro"`), 500)
-	if got, err = decodeJSON(escaped, 8); err != nil || !reflect.DeepEqual(got, any(document)) {
+	if got, err = decodeJSON(escaped, Limits{Depth: 8, Values: 100_000}.room()); err != nil || !reflect.DeepEqual(got, any(document)) {
 		t.Errorf("the document is not what was written with escapes: %v", err)
 	}
 }

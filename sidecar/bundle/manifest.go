@@ -25,7 +25,7 @@ func (p *parser) readManifest(f file) {
 	if !p.readable(f) {
 		return
 	}
-	value, err := decodeJSON(f.content, p.depth)
+	value, err := decodeJSON(f.content, p.room)
 	if err != nil {
 		p.failWith(f, err)
 		return

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -17,6 +18,11 @@ import (
 // readModule parses a module as Rego v1, with its annotations.
 func (p *parser) readModule(f file) {
 	name := p.tree.label + f.path
+	p.tokens += regoTokens(f.content)
+	if p.tokens > p.limits.Tokens {
+		p.fail(f, 0, 0, fmt.Sprintf("with it the Rego files have %d words and marks, more than %d", p.tokens, p.limits.Tokens))
+		return
+	}
 	m, err := parseRego(name, string(f.content))
 	var faults ast.Errors
 	if errors.As(err, &faults) {
@@ -54,6 +60,28 @@ func (p *parser) readModule(f file) {
 		p.warnings = append(p.warnings, fmt.Sprintf("%s: package %s does not end in _test: as a test file it takes no part in serving",
 			name, dotted(at)))
 	}
+}
+
+// regoTokens is at least the number of tokens in a module: of runs of letters, digits,
+// underscores and what is not ASCII, and of all other bytes but white space. Strings and
+// comments count as if they were code.
+func regoTokens(content []byte) int {
+	n, word := 0, false
+	for _, c := range content {
+		switch {
+		case c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= utf8.RuneSelf:
+			if !word {
+				n++
+			}
+			word = true
+		default:
+			if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+				n++
+			}
+			word = false
+		}
+	}
+	return n
 }
 
 // parseRego parses one module. The parser's panics become errors: the file is not

@@ -33,13 +33,15 @@ const maxMistakes = 50
 // A parser reads the files of one tree and keeps what is wrong with them.
 type parser struct {
 	*part
-	depth    int
+	limits   Limits
+	room     *room
+	tokens   int
 	mistakes []error
 }
 
 // parse reads every file of a tree. It reports the mistakes of all files.
 func parse(ctx context.Context, limits Limits, t *tree) (*part, error) {
-	p := &parser{depth: limits.Depth, part: &part{
+	p := &parser{limits: limits, room: limits.room(), part: &part{
 		tree: t, warnings: t.warnings(), data: map[string]any{},
 		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, texts: map[string][sha256.Size]byte{},
 	}}

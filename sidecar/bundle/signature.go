@@ -86,7 +86,8 @@ func (s *statement) verify(signers []Signer, now time.Time) error {
 	return nil
 }
 
-// covered checks that the files that were signed are those that are there.
+// covered checks that the files that were signed are those that are there: first by their
+// names, since whoever adds a file to an old signature must not have it decoded.
 func (t *tree) covered(s *statement) error {
 	const most = 20
 	var faults []error
@@ -98,18 +99,26 @@ func (t *tree) covered(s *statement) error {
 			faults = append(faults, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	left := maps.Clone(s.files)
-	for _, f := range t.all() {
+	all, left := t.all(), maps.Clone(s.files)
+	for _, f := range all {
 		signed, ok := left[f.path]
 		delete(left, f.path)
 		if !ok {
 			fault(f.path, errors.New("is not in the list that was signed"))
-		} else if err := t.matches(f, signed); err != nil {
+		} else if err := hashed(signed); err != nil {
 			fault(f.path, err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(left)) {
 		fault(name, errors.New("was signed, and is not there"))
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	for _, f := range all {
+		if err := t.matches(f, s.files[f.path]); err != nil {
+			fault(f.path, err)
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -117,8 +126,8 @@ func (t *tree) covered(s *statement) error {
 // strongHashes are the hash algorithms of OPA's that nobody finds collisions of.
 var strongHashes = []opa.HashingAlgorithm{opa.SHA224, opa.SHA256, opa.SHA384, opa.SHA512, opa.SHA512224, opa.SHA512256}
 
-// matches compares a file with what was signed.
-func (t *tree) matches(f file, signed opa.FileInfo) error {
+// hashed checks that what was signed of a file is a hash that says which file it is of.
+func hashed(signed opa.FileInfo) error {
 	algorithm := opa.HashingAlgorithm(signed.Algorithm)
 	if !slices.Contains(strongHashes, algorithm) {
 		return fmt.Errorf("its hash is by %s: want one of SHA-2, such as SHA-256", phrase.Quote(signed.Algorithm))
@@ -126,7 +135,12 @@ func (t *tree) matches(f file, signed opa.FileInfo) error {
 	if _, err := hex.DecodeString(signed.Hash); err != nil || signed.Hash == "" {
 		return errors.New("its hash is not in hexadecimal digits")
 	}
-	got, err := t.hash(f, algorithm)
+	return nil
+}
+
+// matches compares a file with what was signed.
+func (t *tree) matches(f file, signed opa.FileInfo) error {
+	got, err := t.hash(f, opa.HashingAlgorithm(signed.Algorithm))
 	if err == nil && !equalHex(got, signed.Hash) {
 		err = errors.New("its content is not what was signed")
 	}
@@ -156,7 +170,7 @@ func (t *tree) hash(f file, algorithm opa.HashingAlgorithm) ([]byte, error) {
 		}
 		return hasher.HashFile(value)
 	}
-	value, err := decodeJSON(f.content, t.limits.Depth)
+	value, err := decodeJSON(f.content, t.limits.room())
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +179,7 @@ func (t *tree) hash(f file, algorithm opa.HashingAlgorithm) ([]byte, error) {
 
 // yamlAsHashed is the value of a YAML file in OPA's form, which writes numbers its own way.
 func (t *tree) yamlAsHashed(f file) (any, error) {
-	ours, err := decodeYAML(f.content, t.limits.Depth)
+	ours, err := decodeYAML(f.content, t.limits.room())
 	if err != nil {
 		return nil, err
 	}

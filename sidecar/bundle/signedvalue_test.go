@@ -98,7 +98,7 @@ func FuzzSignature_value(f *testing.F) {
 		if strings.HasSuffix(name, ".yaml") {
 			decode = decodeYAML
 		}
-		ours, err := decode(text, DefaultLimits().Depth)
+		ours, err := decode(text, DefaultLimits().room())
 		if err != nil {
 			t.Fatalf("%q is hashed and not read: %v", text, err)
 		}

@@ -29,8 +29,9 @@ type statement struct {
 	files     map[string]opa.FileInfo
 }
 
-// statementDepth is how deeply the JSON of a signature may nest.
-const statementDepth = 16
+// statementRoom is what the JSON of a signature may be: it has four values for each of the
+// files, and few others.
+func statementRoom() *room { return Limits{Depth: 16, Values: 200_000}.room() }
 
 // parseStatement reads a signature file strictly. OPA reads the same text leniently: of
 // two members with one name it takes the last, also where they differ in case, and it
@@ -64,7 +65,7 @@ func parseStatement(content []byte) (*statement, error) {
 
 // onlyToken is the one JWT of a signature file.
 func onlyToken(content []byte) (string, error) {
-	value, err := decodeJSON(content, statementDepth)
+	value, err := decodeJSON(content, statementRoom())
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +101,7 @@ func decodePart(what, part string) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the JWT's %s is not base64url", what)
 	}
-	value, err := decodeJSON(text, statementDepth)
+	value, err := decodeJSON(text, statementRoom())
 	if err != nil {
 		return nil, fmt.Errorf("the JWT's %s: %w", what, err)
 	}

@@ -44,6 +44,7 @@ type tree struct {
 
 	entries int
 	bytes   int64
+	modules int64 // bytes of Rego
 	// spelled has the name of every file and directory under its folded form.
 	spelled map[string]string
 	// taken has the names of files, since an archive may repeat one.
@@ -131,6 +132,11 @@ func (t *tree) take(name string, r io.Reader, size int64) error {
 	}
 	if t.bytes += size; t.bytes > t.limits.TotalBytes {
 		return fmt.Errorf("%s: the bundle is larger than %d bytes in all", name, t.limits.TotalBytes)
+	}
+	if k == moduleFile || k == testFile {
+		if t.modules += size; t.modules > t.limits.Modules {
+			return fmt.Errorf("%s: with it the Rego files are larger than %d bytes in all", name, t.limits.Modules)
+		}
 	}
 	// The buffer grows with what is delivered, never by what is promised.
 	var content bytes.Buffer

@@ -31,12 +31,35 @@ func faultf(n *yaml.Node, format string, args ...any) error {
 // accepts the part of YAML that every reader understands alike: no anchors, aliases,
 // merge keys, tags, second documents or keys that are not strings, and no plain scalars
 // that are something else in YAML 1.1 than in 1.2, such as yes or 0123.
-func decodeYAML(content []byte, depth int) (any, error) {
+func decodeYAML(content []byte, r *room) (any, error) {
+	if n := nodesAtMost(content); n > r.nodes {
+		return nil, fmt.Errorf("may have %d nodes, of which each of , : ? [ { counts as two and each - as one, and the limit is %d: write it as data.json", n, r.nodes)
+	}
 	document, err := parseYAML(content)
 	if err != nil {
 		return nil, err
 	}
-	return yamlValue(document, depth)
+	if err := r.take(1); err != nil {
+		return nil, err
+	}
+	return yamlValue(document, r, r.depth)
+}
+
+// nodesAtMost is at least the number of nodes in a text of YAML, found without parsing it:
+// each takes two hundred bytes. A node begins where an indicator stands (YAML 1.2.2, section
+// 5.3): at most one behind a -, and two behind the others, as in ? or in [a: b]. Where an
+// indicator is part of a string, this counts too many.
+func nodesAtMost(content []byte) int {
+	nodes := 1
+	for _, c := range content {
+		switch c {
+		case '-':
+			nodes++
+		case ',', ':', '?', '[', '{':
+			nodes += 2
+		}
+	}
+	return nodes
 }
 
 // parseYAML returns the one document's content. The parser's panics become errors: the
@@ -78,7 +101,7 @@ func yamlFault(err error) error {
 	return &nodeError{line, 1, text}
 }
 
-func yamlValue(n *yaml.Node, depth int) (any, error) {
+func yamlValue(n *yaml.Node, r *room, depth int) (any, error) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		return nil, faultf(n, "aliases are not supported")
@@ -91,13 +114,16 @@ func yamlValue(n *yaml.Node, depth int) (any, error) {
 	case depth == 0:
 		return nil, faultf(n, "nested too deep")
 	case n.Kind == yaml.MappingNode:
-		return yamlMapping(n, depth)
+		return yamlMapping(n, r, depth)
 	case n.Kind != yaml.SequenceNode:
 		return nil, faultf(n, "neither a mapping, a sequence nor a scalar")
 	}
+	if err := r.take(len(n.Content)); err != nil {
+		return nil, faultf(n, "%v", err)
+	}
 	elements := make([]any, 0, len(n.Content))
 	for _, e := range n.Content {
-		v, err := yamlValue(e, depth-1)
+		v, err := yamlValue(e, r, depth-1)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +132,10 @@ func yamlValue(n *yaml.Node, depth int) (any, error) {
 	return elements, nil
 }
 
-func yamlMapping(n *yaml.Node, depth int) (any, error) {
+func yamlMapping(n *yaml.Node, r *room, depth int) (any, error) {
+	if err := r.take(len(n.Content)/2 + objectValues - 1); err != nil {
+		return nil, faultf(n, "%v", err)
+	}
 	members := make(map[string]any, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
@@ -116,7 +145,7 @@ func yamlMapping(n *yaml.Node, depth int) (any, error) {
 		if key.Kind == yaml.MappingNode || key.Kind == yaml.SequenceNode {
 			return nil, faultf(key, "a key is not a string")
 		}
-		name, err := yamlValue(key, 0)
+		name, err := yamlValue(key, r, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +156,7 @@ func yamlMapping(n *yaml.Node, depth int) (any, error) {
 		if _, twice := members[s]; twice {
 			return nil, faultf(key, "duplicate key %s", phrase.Quote(s))
 		}
-		if members[s], err = yamlValue(n.Content[i+1], depth-1); err != nil {
+		if members[s], err = yamlValue(n.Content[i+1], r, depth-1); err != nil {
 			return nil, err
 		}
 	}
