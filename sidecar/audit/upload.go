@@ -97,9 +97,14 @@ func (r refusal) Error() string {
 	return fmt.Sprintf("the server answered %d %s", r.status, http.StatusText(r.status))
 }
 
-// final reports whether to send the same again would be in vain.
+// final reports whether to send the same again would be in vain. Who may send changes with a
+// token that is renewed, or a server's rules, and is not said of the records.
 func (r refusal) final() bool {
-	return r.status >= 400 && r.status < 500 && r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests
+	switch r.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return r.status >= 400 && r.status < 500
 }
 
 // deliver sends one chunk.
@@ -119,6 +124,8 @@ func (u *uploader) deliver(ctx context.Context, b *batch) delivery {
 		case r.status == http.StatusRequestEntityTooLarge && n > 1:
 			u.most = max(len(body)/2, 1)
 			body, n, err = u.pack(b, n/2)
+		case r.status == http.StatusRequestEntityTooLarge && b.reduce():
+			body, n, err = u.pack(b, n)
 		case r.status != http.StatusRequestEntityTooLarge || len(body) <= u.upload.Chunk:
 			// A server that takes no chunk at all is at fault, whatever it calls that.
 			return delivery{taken: n, lost: n, err: err}
@@ -151,7 +158,7 @@ func (u *uploader) fits(b *batch) int {
 }
 
 // pack makes the body of the first n records, or of fewer, so that it is no larger than a
-// chunk. One that is alone may be larger, but not by much.
+// chunk. One that is alone may be larger, but not by much: then little of it is left.
 func (u *uploader) pack(b *batch, n int) (body []byte, packed int, err error) {
 	for {
 		text, good, err := u.events(b, n)
@@ -169,6 +176,9 @@ func (u *uploader) pack(b *batch, n int) (body []byte, packed int, err error) {
 		}
 		u.ratio = max(1, float64(len(b.first(n)))/float64(out.Len()))
 		if n == 1 && out.Len() > aloneFactor*u.upload.Chunk {
+			if b.reduce() {
+				continue
+			}
 			return nil, 1, fmt.Errorf("it takes %d bytes, more than %d of decision_log.upload.chunk", out.Len(), aloneFactor)
 		}
 		if n == 1 || out.Len() <= u.most {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,10 +227,10 @@ func TestUpload_again(t *testing.T) {
 			t.Errorf("%d: %+v", status, st)
 		}
 	}
-	for _, status := range []int{408, 429, 500, 502, 503, 302, 308} {
+	for _, status := range []int{401, 403, 408, 429, 500, 502, 503, 302, 308} {
 		f(status, 3)
 	}
-	for _, status := range []int{400, 401, 403, 404, 410} {
+	for _, status := range []int{400, 404, 410} {
 		f(status, 0)
 	}
 }
@@ -244,10 +245,10 @@ func TestUpload_splits(t *testing.T) {
 	for i := range 100 {
 		l.Write(&Record{ID: fmt.Sprint(i), Time: time.Now(), User: fmt.Sprint(rand.Uint64())})
 	}
-	// One that is alone and still too large is lost.
+	// Little is left of one that is alone and still too large.
 	l.Write(&Record{ID: "large", Time: time.Now(), Path: noise(3000)})
 	shut(l)
-	if s.got() != 100 || l.Status().Lost[LostUpload] != 1 {
+	if st := l.Status(); s.got() != 101 || l.Lost() != 0 || st.Records[Reduced] != 1 || st.Records[Written] != 100 {
 		t.Errorf("%d events, %+v", s.got(), l.Status())
 	}
 }
@@ -299,7 +300,8 @@ func noise(n int) string {
 	return string(out)
 }
 
-// TestUpload_large: a record that is larger than a chunk goes alone, up to four of them.
+// TestUpload_large: a record that is larger than a chunk goes alone, up to four of them; of
+// one that is larger little is left, and it is not lost.
 func TestUpload_large(t *testing.T) {
 	s := take(t)
 	var warned told
@@ -307,18 +309,23 @@ func TestUpload_large(t *testing.T) {
 	o.Warn = warned.changed
 	l := opened(t, o)
 	l.Write(&Record{ID: "alone", Time: time.Now(), Path: noise(12 << 10)})
-	l.Write(&Record{ID: "never", Time: time.Now(), Path: noise(40 << 10)})
+	l.Write(&Record{ID: "little", Time: time.Now(), Door: "check", Path: noise(40 << 10), User: "ada", Allow: true, Status: 200, Required: true})
 	l.Write(&Record{ID: "small", Time: time.Now()})
 	eventually(t, "all is done", func() bool { return s.got()+int(l.Lost()) == 3 })
 	if l.Status().Failing {
 		t.Error("a record that is too large keeps others from being required")
 	}
 	shut(l)
-	if s.got() != 2 || s.events[0].DecisionID != "alone" || s.events[1].DecisionID != "small" || s.sizes[0] <= 4<<10 {
-		t.Errorf("%d events, sizes %v", s.got(), s.sizes)
+	if s.got() != 3 || s.events[0].DecisionID != "alone" || s.events[1].DecisionID != "little" || s.events[2].DecisionID != "small" || s.sizes[0] <= 4<<10 {
+		t.Fatalf("%d events, sizes %v", s.got(), s.sizes)
 	}
-	if l.Status().Lost[LostUpload] != 1 || warned.changes.Load() != 1 {
-		t.Errorf("%+v, %d warnings", l.Status(), warned.changes.Load())
+	custom, err := json.Marshal(s.events[1].Custom)
+	result, also := json.Marshal(s.events[1].Result)
+	if err != nil || also != nil || string(custom) != `{"door":"check","mask_error":"size"}` || string(result) != `{"allow":true,"status":200}` {
+		t.Errorf("little is %s, %s", custom, result)
+	}
+	if st := l.Status(); l.Lost() != 0 || st.Records[Reduced] != 1 || st.Records[Written] != 2 || warned.changes.Load() != 0 {
+		t.Errorf("%+v, %d warnings", st, warned.changes.Load())
 	}
 }
 
@@ -353,6 +360,46 @@ func TestUpload_token(t *testing.T) {
 	}
 	if to := l.Status().To; strings.Contains(to, "hunter2") || !strings.HasSuffix(to, "/v1/take") {
 		t.Errorf("status shows %s", to)
+	}
+}
+
+// TestUpload_tokenExpires: while the server takes the token for none, records wait, and what
+// is required is not taken for logged; with a new token all of them arrive.
+func TestUpload_tokenExpires(t *testing.T) {
+	s := take(t)
+	var refused atomic.Int64
+	guarded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer new" {
+			refused.Add(1)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(guarded.Close)
+	o := s.options()
+	o.To = guarded.URL
+	o.Upload.TokenFile = filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(o.Upload.TokenFile, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := opened(t, o)
+	const n = 300
+	for i := range n {
+		l.Write(&Record{ID: fmt.Sprint(i), Time: time.Now(), User: noise(100)})
+	}
+	eventually(t, "it is refused again and again", func() bool { return refused.Load() > 3 })
+	if st := l.Status(); !st.Failing || l.Lost() != 0 || !strings.Contains(st.Error, "401 Unauthorized") || l.Write(&Record{Required: true}) {
+		t.Errorf("while the token is refused: %+v", st)
+	}
+	if err := os.WriteFile(o.Upload.TokenFile, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all arrive", func() bool { return s.got() == n })
+	eventually(t, "the log is well", func() bool { return !l.Status().Failing })
+	shut(l)
+	if l.Lost() != 0 || l.Status().Records[Written] != n {
+		t.Errorf("%+v", l.Status())
 	}
 }
 
