@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,21 +14,6 @@ import (
 	"postern/sidecar/remote"
 	"postern/testdata/harness"
 )
-
-// startRegistry starts a registry until the test ends. Without the program the test is
-// skipped, or fails where TEST_REQUIRE_TOOLS is 1.
-func startRegistry(t *testing.T) (address string) {
-	t.Helper()
-	binary := harness.Program(t, "docker-registry")
-	address = harness.FreeAddress(t)
-	config := filepath.Join(t.TempDir(), "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", t.TempDir(), address)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	harness.Start(t, "docker-registry", binary, "serve", config).Listens(t, address)
-	return address
-}
 
 // packed writes a .tar.gz with one file.
 func packed(t *testing.T, name, content string) string {
@@ -71,7 +55,7 @@ func push(t *testing.T, args ...string) (out, errs string, err error) {
 
 // TestBundlePush: the reference that is printed names the bundle that was pushed.
 func TestBundlePush(t *testing.T) {
-	address := startRegistry(t)
+	address := harness.Registry(t, "", "")
 	tag := "oci://" + address + "/policies:prod"
 	path := packed(t, "model/data.yaml", "settings: {membership_limit: 5}\n")
 	out, errs, err := push(t, path, tag, "--annotation=org.opencontainers.image.source=here")

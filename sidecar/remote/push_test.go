@@ -9,6 +9,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/download"
 	"github.com/open-policy-agent/opa/v1/logging"
 	"github.com/open-policy-agent/opa/v1/plugins/rest"
+
+	"postern/testdata/harness"
 )
 
 // TestPush_refused: nothing is asked where it cannot be meant.
@@ -43,7 +45,7 @@ func TestPush_refused(t *testing.T) {
 // TestPush_opa: OPA's own downloader, with nothing of ours in its way, reads what was
 // pushed.
 func TestPush_opa(t *testing.T) {
-	address := newRegistry(t, "", "")
+	address := harness.Registry(t, "", "")
 	mustPush(t, PushOptions{Reference: "oci://" + address + "/main:prod", Archive: revision(t, "one")})
 	client, err := rest.New([]byte(`{"url": "http://`+address+`"}`), nil, rest.Logger(logging.NewNoOpLogger()))
 	if err != nil {

@@ -14,26 +14,6 @@ import (
 	"postern/testdata/harness"
 )
 
-// newRegistry starts a registry; more is added to its configuration below http.
-func newRegistry(t testing.TB, more, top string) (address string) {
-	t.Helper()
-	binary := harness.Program(t, "docker-registry")
-	address = harness.FreeAddress(t)
-	dir := t.TempDir()
-	config := writeFile(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(`version: 0.1
-log: {level: warn}
-storage:
-  filesystem: {rootdirectory: %s}
-  delete: {enabled: true}
-http:
-  addr: %s
-%s
-%s
-`, filepath.Join(dir, "data"), address, more, top))
-	harness.Start(t, "docker-registry", binary, "serve", config).Listens(t, address)
-	return address
-}
-
 // dockerConfig writes a config.json with one user for a registry.
 func dockerConfig(t testing.TB, host, user, password string) string {
 	t.Helper()
@@ -71,7 +51,7 @@ func emptyTemp(t *testing.T) func() {
 
 // TestRegistry: what is pushed is fetched, by tag and by digest, as often as the tag moves.
 func TestRegistry(t *testing.T) {
-	address := newRegistry(t, "", "")
+	address := harness.Registry(t, "", "")
 	clean := emptyTemp(t)
 	tag := "oci://" + address + "/policies/main:prod"
 	one, two := revision(t, "one"), revision(t, "two")
@@ -107,7 +87,7 @@ func TestRegistry(t *testing.T) {
 
 // TestRun_registry: 20 revisions back and forth leave nothing on the disk and no goroutine.
 func TestRun_registry(t *testing.T) {
-	address := newRegistry(t, "", "")
+	address := harness.Registry(t, "", "")
 	clean := emptyTemp(t)
 	tag := "oci://" + address + "/main:prod"
 	archives := [][]byte{revision(t, "one"), revision(t, "two"), revision(t, "three")}
@@ -136,7 +116,7 @@ func TestRegistry_credentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	users := writeFile(t, filepath.Join(t.TempDir(), "htpasswd"), "ada:"+string(hash)+"\n")
-	address := newRegistry(t, fmt.Sprintf("  tls: {certificate: %s, key: %s}", cert, key), fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}", users))
+	address := harness.Registry(t, fmt.Sprintf("  tls: {certificate: %s, key: %s}", cert, key), fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}", users))
 	one := revision(t, "one")
 	tag := "oci://" + address + "/main:prod"
 	good, bad := dockerConfig(t, address, "ada", "s3cret"), dockerConfig(t, address, "ada", "s3cret-not")
