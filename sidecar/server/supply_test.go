@@ -59,6 +59,12 @@ func (b *bundleSigner) members() string {
 // archive is one of files, signed with more claims.
 func (b *bundleSigner) archive(files map[string]string, claims map[string]any) []byte {
 	b.t.Helper()
+	return withSignature(b.t, files, jwt(`{"alg":"EdDSA","kid":"ci"}`, b.payload(files, claims), b.sign))
+}
+
+// payload is what the signature of files says, with more claims.
+func (b *bundleSigner) payload(files map[string]string, claims map[string]any) []byte {
+	b.t.Helper()
 	content, err := bundle.SignatureOf(b.t.Context(), bundle.DefaultLimits(), bundle.Source{Name: "b", Archive: tarball(b.t, files)},
 		bundle.SigningKey{KeyID: "ci", Algorithm: "EdDSA", Key: b.private})
 	if err != nil {
@@ -71,8 +77,7 @@ func (b *bundleSigner) archive(files map[string]string, claims map[string]any) [
 	if err := json.Unmarshal(content, &file); err != nil {
 		b.t.Fatal(err)
 	}
-	parts := strings.Split(file.Signatures[0], ".")
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(file.Signatures[0], ".")[1])
 	if err == nil {
 		err = json.Unmarshal(text, &payload)
 	}
@@ -83,14 +88,27 @@ func (b *bundleSigner) archive(files map[string]string, claims map[string]any) [
 	if text, err = json.Marshal(payload); err != nil {
 		b.t.Fatal(err)
 	}
-	said := parts[0] + "." + base64.RawURLEncoding.EncodeToString(text)
-	file.Signatures[0] = said + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(b.key, []byte(said)))
-	if content, err = json.Marshal(file); err != nil {
-		b.t.Fatal(err)
+	return text
+}
+
+func (b *bundleSigner) sign(said []byte) []byte { return ed25519.Sign(b.key, said) }
+
+// jwt is a token of a header and a payload, signed in some way.
+func jwt(header string, payload []byte, sign func(said []byte) []byte) string {
+	said := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	return said + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(said)))
+}
+
+// withSignature is an archive of files with a JWT as their signature.
+func withSignature(t testing.TB, files map[string]string, token string) []byte {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"signatures": []string{token}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	files = maps.Clone(files)
 	files[bundle.SignaturesName] = string(content)
-	return tarball(b.t, files)
+	return tarball(t, files)
 }
 
 // TestSources_orderedExpired: a bundle whose signature has expired meanwhile is still the one
