@@ -27,7 +27,6 @@ func (o *origin) admit(ctx context.Context, archive []byte) error {
 		if err != nil {
 			// What a hostile archive unfolded to is not kept for the next one.
 			debug.FreeOSMemory()
-			err = o.unnamed(err)
 		}
 		<-o.admitting
 		ended <- err
@@ -49,13 +48,19 @@ func (o *origin) check(ctx context.Context, archive []byte) (err error) {
 	}()
 	source, err := o.readFrom(remote.Archive{Content: archive})
 	if err != nil {
-		return err
+		return o.unnamed(err)
 	}
 	b, err := bundle.LoadSources(ctx, bundle.DefaultLimits(), []bundle.Source{source})
-	if err != nil {
-		return err
+	if err == nil {
+		err = o.ordered(b.Sources[0])
 	}
-	return o.ordered(b.Sources[0])
+	if err == nil {
+		return nil
+	}
+	if bundle.Verify(ctx, bundle.DefaultLimits(), source) == nil {
+		return &remote.ContentError{Err: o.unnamed(err)}
+	}
+	return o.unnamed(err)
 }
 
 // unnamed is an error without the origin's name in front: who shows it says it.

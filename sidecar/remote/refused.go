@@ -2,14 +2,30 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// A ContentError is why an archive is not admitted that is whole and comes from whom it must.
+type ContentError struct{ Err error }
+
+func (e *ContentError) Error() string { return e.Err.Error() }
+func (e *ContentError) Unwrap() error { return e.Err }
 
 // A refusedArchive is one that a server sent and that was not admitted. It is held, so that it
 // need not be sent again to be looked at again. It never changes.
 type refusedArchive struct {
 	archive Archive
 	err     error // with the name of the source
+}
+
+// reached reports whether it is a sign of the server, as nil is: nothing is refused.
+func (r *refusedArchive) reached() bool {
+	if r == nil {
+		return true
+	}
+	_, ok := errors.AsType[*ContentError](r.err)
+	return ok
 }
 
 // take takes an archive that was sent. It is called with mu held.

@@ -45,7 +45,8 @@ type Options struct {
 	Inspect func(ctx context.Context, archive []byte) error
 	// Admit is asked in the place of Inspect about what a server sent, and may refuse more: a
 	// signature, say, or an old revision. What it refuses never becomes [Source.Latest]. It is
-	// asked again by [Source.Again]. Nil is Inspect.
+	// asked again by [Source.Again]. Only with a [ContentError] has the server been reached
+	// all the same. Nil is Inspect.
 	Admit func(ctx context.Context, archive []byte) error
 	// UserAgent is what servers are told; empty, it is postern.
 	UserAgent string
@@ -83,7 +84,9 @@ func (a *Archive) digest() string {
 type Status struct {
 	// Source is [Source.Name].
 	Source string `json:"source"`
-	// Reached is when the server last answered with an archive, or that there is no other.
+	// Reached is when the server last answered with an archive, or that there is no other. One
+	// that is refused counts with a [ContentError] alone: whoever stands in the server's place
+	// could else keep an old bundle from ever being too old.
 	Reached time.Time `json:"reached,omitzero"`
 	// Attempted is when the last attempt ended, Next when the next begins.
 	Attempted time.Time `json:"attempted,omitzero"`

@@ -125,9 +125,6 @@ func (s *Source) before(giveUp func()) (held string, patient time.Duration) {
 func (s *Source) answered(got *answer, patient, took time.Duration) error {
 	now := s.options.Now()
 	s.mu.Lock()
-	wasDown := s.inARow > 0
-	s.inARow = 0
-	s.status.Reached = now
 	if got.content == nil {
 		s.status.Unchanged++
 		if s.refused != nil && s.refused.archive.ETag != got.etag {
@@ -135,6 +132,11 @@ func (s *Source) answered(got *answer, patient, took time.Duration) error {
 		}
 	} else {
 		s.take(got, now)
+	}
+	reached := s.refused.reached()
+	wasDown := reached && s.inARow > 0
+	if reached {
+		s.inARow, s.status.Reached = 0, now
 	}
 	// Whether a server holds requests, one that it was not to hold does not tell.
 	if patient > 0 || got.content != nil {

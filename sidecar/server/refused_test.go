@@ -184,6 +184,35 @@ func TestRefused_expiredInUse(t *testing.T) {
 	s.says(good, "one")
 }
 
+// TestRefused_reached: a server that says only what nobody it must be has signed is out of
+// reach, and what decides grows too old; one whose release has a mistake is not.
+func TestRefused_reached(t *testing.T) {
+	signer := newBundleSigner(t)
+	good := sign(t, map[string]any{"exp": time.Now().Add(100 * time.Hour).Unix()})
+	f := func(name string, bad []byte, want string) {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			var at clock
+			at.set(began)
+			rules := publishing(t, signer.archive(sayingBundle("2", "two"), nil))
+			s := startAt(t, remotely(t, rules.URL, signer.members()+", ordered: true, max_age: 1h, stale: deny"), at.now)
+			s.says(good, "two")
+			rules.publish(bad)
+			eventually(t, "it is refused", func() bool { return s.origins()[0].Server.Refused != nil })
+			at.set(began.Add(2 * time.Hour))
+			s.asked(rules)
+			if o := s.origins()[0]; o.Stale != (want == "not_ready") {
+				t.Errorf("stale = %v, and the answer is to be %s", o.Stale, want)
+			}
+			eventually(t, "the answer is "+want, func() bool { return s.ask(good, `{"role":"admin"}`).codes() == want })
+		})
+	}
+	f("no archive", []byte("<html>not found</html>"), "not_ready")
+	f("unsigned", tarball(t, sayingBundle("3", "three")), "not_ready")
+	f("older", signer.archive(sayingBundle("1", "one"), nil), "policy_denied")
+	f("mistaken", signer.archive(map[string]string{".manifest": `{"revision": "3"}`, "rules.rego": "package postern.extend\n\ndeny contains 1 if {"}, nil), "policy_denied")
+}
+
 // TestRefused_start: at a start, what was kept stands for what is refused, and the other
 // source's news are loaded with it; without anything kept, nothing decides.
 func TestRefused_start(t *testing.T) {
