@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -136,8 +137,9 @@ func (o *origin) readFrom(archive remote.Archive) (bundle.Source, error) {
 	}
 	source := bundle.Source{Name: o.name, Path: o.config.Path, Archive: archive.Content, Signers: keys, Now: o.now}
 	if used, ok := o.decides(); ok && o.remote != nil {
-		// A signature that has expired since then does not hold the other origins back.
-		source.Before = used.Digest == archive.Digest
+		// A signature that has expired since then does not hold the other origins back, and is
+		// not held against a server that sends the same again.
+		source.Before = bytes.Equal(used.Content, archive.Content)
 	}
 	return source, nil
 }

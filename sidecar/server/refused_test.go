@@ -213,6 +213,29 @@ func TestRefused_reached(t *testing.T) {
 	f("mistaken", signer.archive(map[string]string{".manifest": `{"revision": "3"}`, "rules.rego": "package postern.extend\n\ndeny contains 1 if {"}, nil), "policy_denied")
 }
 
+// TestRefused_backExpired: a server that goes back to what decides has nothing refused, though
+// the signature of that has expired meanwhile.
+func TestRefused_backExpired(t *testing.T) {
+	signer := newBundleSigner(t)
+	began := time.Now()
+	var at clock
+	at.set(began)
+	archive := signer.archive(sayingBundle("1", "one"), map[string]any{"exp": began.Add(time.Hour).Unix()})
+	rules := publishing(t, archive)
+	s := startAt(t, remotely(t, rules.URL, signer.members()), at.now)
+	good := sign(t, map[string]any{"exp": began.Add(100 * time.Hour).Unix()})
+	s.says(good, "one")
+	rules.publish([]byte("<html>not found</html>"))
+	eventually(t, "it is refused", func() bool { return s.origins()[0].Server.Refused != nil })
+	at.set(began.Add(2 * time.Hour))
+	rules.publish(archive)
+	eventually(t, "nothing is refused", func() bool {
+		o := s.origins()[0]
+		return o.Server.Refused == nil && o.Server.Error == "" && !o.Kept && s.lastReload().Error == ""
+	})
+	s.says(good, "one")
+}
+
 // TestRefused_start: at a start, what was kept stands for what is refused, and the other
 // source's news are loaded with it; without anything kept, nothing decides.
 func TestRefused_start(t *testing.T) {
