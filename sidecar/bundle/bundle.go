@@ -122,17 +122,6 @@ func LoadSources(ctx context.Context, limits Limits, sources []Source) (*Bundle,
 	return assemble(ctx, limits, trees)
 }
 
-// Verify reads a source to its end and holds it to its signature, and looks at nothing else
-// that is in it.
-func Verify(ctx context.Context, limits Limits, source Source) error {
-	sources := []Source{source}
-	trees, err := readAll(ctx, limits, sources)
-	if err != nil {
-		return err
-	}
-	return verifyAll(trees, sources)
-}
-
 // FromFS reads and checks the bundle in a file system such as an embedded one, within
 // [DefaultLimits].
 func FromFS(fsys fs.FS) (*Bundle, error) {

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,17 @@ import (
 // clockSkew is by how much the clocks of who signs and who verifies may differ, as for
 // tokens.
 const clockSkew = 5 * time.Second
+
+// Verify reads a source to its end and holds it to its signature, and looks at nothing else
+// that is in it.
+func Verify(ctx context.Context, limits Limits, source Source) error {
+	sources := []Source{source}
+	trees, err := readAll(ctx, limits, sources)
+	if err != nil {
+		return err
+	}
+	return verifyAll(trees, sources)
+}
 
 // verifyAll verifies the signature of each source that has signers.
 func verifyAll(trees []*tree, sources []Source) error {
