@@ -80,17 +80,24 @@ func TestFile_endsFull(t *testing.T) {
 	}
 }
 
-// TestFile_roomAgain fills a file system, and makes room: no line is torn or missing.
-func TestFile_roomAgain(t *testing.T) {
-	dir := t.TempDir()
+// smallDisk is a file system of 64 KiB, until the test ends.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("a small file system needs root: %v", err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return dir
+}
+
+// TestFile_roomAgain fills a file system, and makes room: no line is torn or missing.
+func TestFile_roomAgain(t *testing.T) {
+	dir := smallDisk(t)
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 48<<10), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -149,15 +148,7 @@ func TestFile_clockSetBack(t *testing.T) {
 
 // TestFile_tornAndFull: a line that was left in the middle is ended when there is room.
 func TestFile_tornAndFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("a small file system needs root: %v", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	}()
+	dir := smallDisk(t)
 	path, ballast := filepath.Join(dir, "d.jsonl"), filepath.Join(dir, "ballast")
 	torn := `{"decision_id":"` + strings.Repeat("x", 4096-16) // to the end of a page
 	if err := os.WriteFile(path, []byte(torn), 0o600); err != nil {

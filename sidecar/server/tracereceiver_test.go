@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -40,15 +39,7 @@ func rawListener(t *testing.T, handle func(net.Conn)) string {
 func hangingReceiver(t *testing.T) (overHTTP, overGRPC string) {
 	t.Helper()
 	c := collector.Start(t, nil)
-	gone := make(chan struct{})
-	t.Cleanup(func() { close(gone) })
-	c.Behave(func(ctx context.Context) int {
-		select {
-		case <-ctx.Done():
-		case <-gone:
-		}
-		return http.StatusServiceUnavailable
-	})
+	c.Hang(t)
 	return c.HTTP, c.GRPC
 }
 

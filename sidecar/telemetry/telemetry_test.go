@@ -304,15 +304,7 @@ func TestHangs(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			c := collector.Start(t, nil)
-			gone := make(chan struct{})
-			t.Cleanup(func() { close(gone) })
-			c.Behave(func(ctx context.Context) int {
-				select {
-				case <-ctx.Done():
-				case <-gone:
-				}
-				return http.StatusServiceUnavailable
-			})
+			c.Hang(t)
 			tel := open(t, Options{Traces: endpoints(c, false)[protocol], Metrics: endpoints(c, false)[protocol], Interval: time.Second})
 			const more = 500
 			began := time.Now()

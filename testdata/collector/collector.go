@@ -92,6 +92,19 @@ func (c *Collector) Behave(as func(context.Context) int) {
 	c.behave = as
 }
 
+// Hang has requests never be answered, until the test ends.
+func (c *Collector) Hang(t testing.TB) {
+	gone := make(chan struct{})
+	t.Cleanup(func() { close(gone) })
+	c.Behave(func(ctx context.Context) int {
+		select {
+		case <-ctx.Done():
+		case <-gone:
+		}
+		return http.StatusServiceUnavailable
+	})
+}
+
 // Want has a bearer token be wanted from now on, empty for none.
 func (c *Collector) Want(token string) {
 	c.mu.Lock()
